@@ -103,7 +103,9 @@ def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[Balance
     for sink in dict.fromkeys(shipper.sink_name for shipper in shippers):
         unsettled = sum(_unsettled(supervisor, shipper) for shipper in shippers if shipper.sink_name == sink)
         settled = counts.get(sink, ByteCounts())
-        statuses.append(BalanceStatus(sink, settled.bytes_, settled.lines, unsettled))
+        old = sum(_old(supervisor, shipper) for shipper in shippers if shipper.sink_name == sink)
+        outcomes = settled.bytes_ | ({"skipped:ignore_older": old} if old else {})
+        statuses.append(BalanceStatus(sink, outcomes, settled.lines, unsettled))
     return statuses
 
 
@@ -111,6 +113,12 @@ def _unsettled(supervisor: Supervisor, shipper: Shipper) -> int:
     """Return the unsettled bytes of the files of a shipper, including those of files that are not tracked yet."""
     pipeline = supervisor.pipelines.get(shipper.pipeline)
     return shipper.unsettled() + (pipeline.tracker.waiting_bytes if pipeline else 0)
+
+
+def _old(supervisor: Supervisor, shipper: Shipper) -> int:
+    """Return the bytes of the files that are ignored because of their age, until they are written again."""
+    pipeline = supervisor.pipelines.get(shipper.pipeline)
+    return pipeline.tracker.old_bytes if pipeline else 0
 
 
 def balance_event(status: BalanceStatus) -> events.Balance:

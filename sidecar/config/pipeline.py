@@ -117,7 +117,8 @@ class PipelineSettings(SettingsModel):
     read from the beginning."""
 
     ignore_older: Duration | None = None
-    """Skip files that were never read and were last changed longer ago than this. By default no file is skipped."""
+    """Skip files that were never read and were last changed longer ago than this. By default no file is skipped. The
+    balance counts their bytes as `skipped:ignore_older`."""
 
     keep_links: LocalPath | None = None
     """Directory on the volume of the logs, in which the sidecar keeps a hard link to each file until it is delivered.

@@ -24,6 +24,27 @@ class Checkpoint(msgspec.Struct, frozen=True):
     crc: int | None = None
     """Checksum of everything before `offset`; None if an earlier version wrote the checkpoint."""
 
+    marks: Sequence[tuple[int, int]] = ()
+    """Line ends up to `offset`, each with the checksum of everything before it, the smallest first. The nearer to
+    `offset`, the denser. After a power failure they show how much of the content the file still has."""
+
+
+MIN_MARK_BYTES = 64 << 10
+"""Minimum offset of a mark: fewer equal bytes may be a banner that the application writes into each file."""
+
+_MARK_RATIO, _MIN_MARK_DISTANCE = 4, 4096
+
+
+def thin_out(marks: Iterable[tuple[int, int]], end: int) -> Sequence[tuple[int, int]]:
+    """Return as many of these marks as are useful: each is at most four times as far from `end` as the next one."""
+    kept: list[tuple[int, int]] = []
+    for mark in marks:
+        reach = _MARK_RATIO * max(end - mark[0], _MIN_MARK_DISTANCE)
+        while len(kept) > 1 and end - kept[-2][0] < reach:
+            kept.pop()
+        kept.append(mark)
+    return tuple(kept)
+
 
 ORIGIN = Checkpoint(0, NO_TAIL, crc=0)
 
@@ -34,6 +55,23 @@ class Intent(msgspec.Struct, frozen=True):
     offset: int
     crc: int
     """Checksum of everything before `offset`."""
+
+
+class NewGeneration(msgspec.Struct, frozen=True):
+    """A generation that begins, and from where each sink reads it."""
+
+    generation: Generation
+    file_id: FileId
+    fingerprint: Fingerprint
+    intent: Intent | None = None
+    starts: Mapping[str, Checkpoint] = {}
+    """Checkpoint of each sink that does not read the file from its beginning."""
+
+    skipped: str = ""
+    """Why the bytes before these checkpoints are not read."""
+
+    ended: str = ""
+    """Why nothing is read at all."""
 
 
 class KnownFile(msgspec.Struct, frozen=True):

@@ -20,12 +20,15 @@ def digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=16).digest()
 
 
-def checksum(data: bytes, before: int = 0) -> int:
+def checksum(data: bytes, before: int = 0, start: int = 0, end: int | None = None) -> int:
     """Return the CRC-32 of the data without its NUL bytes. `before`: checksum of the data that precedes it.
 
-    NUL bytes are ignored, because a hole may have any size and need not be read.
+    NUL bytes are ignored, because a hole may have any size and need not be read. `start` and `end`: the part of the
+    data that counts.
     """
-    return isal_zlib.crc32(data.replace(b"\0", b"") if b"\0" in data else data, before)
+    if data.find(b"\0", start, end) >= 0:
+        return isal_zlib.crc32(data[start:end].replace(b"\0", b""), before)
+    return isal_zlib.crc32(memoryview(data)[start:end], before)
 
 
 class Fingerprint(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -72,6 +72,9 @@ class PendingSpan(msgspec.Struct):
 
     crc: int | None = None
     """Checksum of everything before `end`; None if it is unknown."""
+
+    marks: Sequence[tuple[int, int]] = ()
+    """Line ends near the end of the chunk, as in `Checkpoint.marks`."""
 
     settled: bool = False
     amounts: ByteCounts = msgspec.field(default_factory=ByteCounts)

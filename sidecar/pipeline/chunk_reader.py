@@ -47,7 +47,7 @@ class ChunkReader:
                 if not cursor.file.claim(found.chunk):
                     self._queue.enqueue(cursor)  # a boundary was recorded inside the chunk, so read it again
                     return None
-                cursor.file.record_sending(found.chunk, cursor.crc_after(found.chunk))
+                cursor.file.record_sending(found.chunk, cursor.crc_after)
         except Truncated:
             self._on_truncated(cursor, move_count)
             return None

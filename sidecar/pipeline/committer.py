@@ -98,12 +98,6 @@ class Committer:
         self._settled_files.add(file_id)
         self._redelivered[file_id].append(span)
 
-    def add_skipped(self, file: TrackedFile, checkpoint: Checkpoint, size: int) -> None:
-        """Include a checkpoint after `size` skipped bytes in the next commit, because `read_from` is `end`."""
-        amounts = ByteCounts()
-        amounts.add("skipped:read_from_end", size, 0)
-        self._pending_updates.append(CheckpointUpdate(file.generation.id, checkpoint, file.size, amounts))
-
     def add_lost(self, known: KnownFile, reason: str) -> None:
         """Finish a generation that cannot be read any more. Count its unsettled bytes as lost.
 

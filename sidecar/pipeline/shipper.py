@@ -101,9 +101,9 @@ class Shipper(threading.Thread):
         self._backlog.mark(file)
         self._inbox.put(partial(self._queue.notify, file))
 
-    def follow(self, file: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
-        """Read a file from this checkpoint on. `skipped`: bytes before the checkpoint that are never read."""
-        self._inbox.put(partial(self._follow, file, checkpoint, skipped))
+    def follow(self, file: TrackedFile, checkpoint: Checkpoint) -> None:
+        """Read a file from this checkpoint on."""
+        self._inbox.put(partial(self._follow, file, checkpoint))
 
     def on_lost(self, known: KnownFile, reason: str) -> None:
         """Count the unsettled bytes of a file that cannot be read any more as lost."""
@@ -311,7 +311,7 @@ class Shipper(threading.Thread):
         self._breakers.accept({*result.stored_targets, *(span.parked_for for span in spans if span.parked_for)})
         self._add_settled(parts, result.resume_token)
 
-    def _follow(self, file: TrackedFile, checkpoint: Checkpoint, skipped: int) -> None:
+    def _follow(self, file: TrackedFile, checkpoint: Checkpoint) -> None:
         if checkpoint.done:
             self._committer.finish(file.generation.id, file)
             return
@@ -323,8 +323,6 @@ class Shipper(threading.Thread):
             self._committer.add_start(file)
         self._queue.add(cursor)
         self._backlog.mark(file)
-        if skipped:
-            self._committer.add_skipped(file, checkpoint, skipped)
         self._context.emit(events.FileFollowed(self.pipeline, file.name, checkpoint.offset))
         self._queue.notify(file)
 

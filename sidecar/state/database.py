@@ -21,7 +21,7 @@ from pathlib import Path
 from sidecar.errors import StateError
 from sidecar.lib.ownership import explain_distrust
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 _SCHEMA = """
 CREATE TABLE generations (
@@ -36,7 +36,7 @@ CREATE INDEX unfinished_generations ON generations (pipeline) WHERE finished IS 
 CREATE TABLE checkpoints (
     generation INTEGER NOT NULL, sink TEXT NOT NULL, offset INTEGER NOT NULL,
     tail_length INTEGER NOT NULL, tail BLOB NOT NULL, done INTEGER NOT NULL DEFAULT 0, crc INTEGER,
-    PRIMARY KEY (generation, sink)
+    marks BLOB, PRIMARY KEY (generation, sink)
 ) WITHOUT ROWID;
 CREATE TABLE cuts (
     generation INTEGER NOT NULL, end INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (generation, end)
@@ -99,6 +99,7 @@ ALTER TABLE dead_letters ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX uncopied_dead_letters ON dead_letters (number) WHERE copied = 0;
 """,
     7: "ALTER TABLE generations ADD COLUMN format TEXT;",
+    8: "ALTER TABLE checkpoints ADD COLUMN marks BLOB;",
 }
 """Schema version → statements that upgrade it to the next one."""
 

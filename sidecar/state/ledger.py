@@ -7,10 +7,11 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from types import MappingProxyType
 from typing import Any
 
-from sidecar.model.checkpoint import COPY, Checkpoint, CheckpointUpdate, Intent, KnownFile
+import msgspec
+
+from sidecar.model.checkpoint import COPY, Checkpoint, CheckpointUpdate, Intent, KnownFile, NewGeneration
 from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
@@ -18,8 +19,6 @@ from sidecar.model.span import ParkedRange
 from sidecar.state import dead_letters as letters
 from sidecar.state.database import Database
 from sidecar.state.dead_letters import DeadLetterLimit
-
-NO_INTENTS: Mapping[int, Intent] = MappingProxyType({})
 
 _FORGET_AFTER_S, _FORGET_DELETED_AFTER_S = 7 * 86400.0, 3600.0
 
@@ -39,35 +38,20 @@ class Ledger:
 
         self._balance_lock = threading.Lock()
 
-    def add_generations(
-        self,
-        generations: Iterable[tuple[Generation, FileId, Fingerprint]],
-        intents: Mapping[int, Intent] = NO_INTENTS,
-    ) -> None:
+    def add_generations(self, generations: Sequence[NewGeneration]) -> None:
         """Add new generations. This must be durable before the first of their documents is sent.
 
-        `intents`: the first bytes of each generation that may be sent, by its number.
+        The bytes before the starts count as skipped. A generation that has ended is finished.
         """
-        with self._store.transaction() as db:
-            _insert_generations(db, generations, intents)
-
-    def add_copy(
-        self, generation: Generation, file_id: FileId, fingerprint: Fingerprint, checkpoint: Checkpoint,
-        sinks: Iterable[str],
-    ) -> None:  # fmt: skip
-        """Add a finished generation for a file that is a copy of another one. Its bytes count as skipped."""
-        amounts = ByteCounts()
-        amounts.add(f"skipped:{COPY}", checkpoint.offset, 0)
-        update = CheckpointUpdate(generation.id, checkpoint, checkpoint.offset, amounts)
         with self._balance_lock, self._store.transaction() as db:
-            self._balance = None
-            _insert_generations(db, [(generation, file_id, fingerprint)], NO_INTENTS)
-            db.execute(
-                "UPDATE generations SET ended = ?, finished = ? WHERE number = ?",
-                (COPY, generation.created_at, generation.id),
-            )
-            for sink in sinks:
-                _write_update(db, sink, update)
+            _insert_generations(db, generations)
+            for new in generations:
+                for sink, checkpoint in new.starts.items():
+                    self._balance = None
+                    amounts = ByteCounts()
+                    amounts.add(f"skipped:{new.skipped}", checkpoint.offset, 0)
+                    update = CheckpointUpdate(new.generation.id, checkpoint, checkpoint.offset, amounts)
+                    _write_update(db, sink, update)
 
     def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None:
         """Store a longer fingerprint, and which bytes may be sent next. This must be durable before they are sent."""
@@ -336,8 +320,17 @@ def _write_update(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -
     """Write one update. Return the size of the dead letters that were added."""
     point = update.checkpoint
     db.execute(
-        "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (update.generation, sink, point.offset, point.tail.length, point.tail.digest, point.done, point.crc),
+        "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            update.generation,
+            sink,
+            point.offset,
+            point.tail.length,
+            point.tail.digest,
+            point.done,
+            point.crc,
+            msgspec.msgpack.encode(point.marks) if point.marks else None,
+        ),
     )
     db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (update.seen, update.generation))
     _write_parked(db, sink, update)
@@ -380,17 +373,18 @@ def decode_path(column: object) -> str:
 
 def _insert_generations(
     db: sqlite3.Connection,
-    generations: Iterable[tuple[Generation, FileId, Fingerprint]],
-    intents: Mapping[int, Intent],
+    generations: Iterable[NewGeneration],
 ) -> None:
     db.executemany(
         "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation, created_ns,"
-        " covered, fingerprint, name, intent, intent_crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " covered, fingerprint, name, intent, intent_crc, ended, finished)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (generation.id, generation.pipeline, path := encode_path(generation.path), generation.created_at,
-             *_file_columns(file_id), fingerprint.covered, fingerprint.digest, path,
-             *_intent_columns(intents.get(generation.id)))
-            for generation, file_id, fingerprint in generations
+            (new.generation.id, new.generation.pipeline, path := encode_path(new.generation.path),
+             new.generation.created_at, *_file_columns(new.file_id), new.fingerprint.covered,
+             new.fingerprint.digest, path, *_intent_columns(new.intent), new.ended,
+             new.generation.created_at if new.ended else None)
+            for new in generations
         ],
     )  # fmt: skip
 
@@ -403,11 +397,15 @@ def _intent_columns(intent: Intent | None) -> tuple[int | None, int | None]:
     return (intent.offset, intent.crc) if intent else (None, None)
 
 
+def _marks_of(column: bytes | None) -> Sequence[tuple[int, int]]:
+    return msgspec.msgpack.decode(column, type=tuple[tuple[int, int], ...]) if column else ()
+
+
 def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[Any]) -> KnownFile:
     (number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved, created_ns,
      intent, intent_crc, file_format) = row  # fmt: skip
     checkpoints = db.execute(
-        "SELECT sink, offset, tail_length, tail, done, crc FROM checkpoints WHERE generation = ?", (number,)
+        "SELECT sink, offset, tail_length, tail, done, crc, marks FROM checkpoints WHERE generation = ?", (number,)
     ).fetchall()
     cuts = db.execute("SELECT end FROM cuts WHERE generation = ? ORDER BY end", (number,)).fetchall()
     return KnownFile(
@@ -419,8 +417,8 @@ def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[Any]) -> Kn
         ended,
         bool(moved),
         {
-            sink: Checkpoint(offset, OverlapDigest(length, tail), bool(done), crc)
-            for sink, offset, length, tail, done, crc in checkpoints
+            sink: Checkpoint(offset, OverlapDigest(length, tail), bool(done), crc, _marks_of(marks))
+            for sink, offset, length, tail, done, crc, marks in checkpoints
         },
         [cut for (cut,) in cuts],
         None if intent is None else Intent(intent, intent_crc),

@@ -6,10 +6,12 @@ import os
 import threading
 from contextlib import suppress
 
+from sidecar.model.file import FileId
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
 from sidecar.tail.compression import CompressionFormat, Decoder
-from sidecar.tail.file_stat import FileStat
-from sidecar.tail.identity import file_id
+from sidecar.tail.file_stat import FileStat, strip_nul
+from sidecar.tail.identity import file_id, find_new_id
+from sidecar.tail.safe_open import close_quietly
 from sidecar.tail.scan_allowance import Postponed, ScanAllowance
 
 _PIECE_BYTES = 64 * 1024
@@ -164,6 +166,12 @@ class CompressedFile:
             self._measuring.resume()
         return status
 
+    def find_new_identity(self) -> FileId | None:
+        """Take and return the identity that the file has now, if the file system has changed it; else None."""
+        identity = find_new_id(self.fd, self.identity)
+        self.identity = identity or self.identity
+        return identity
+
     def limit(self, allowance: ScanAllowance | None) -> None:
         """Limit how many bytes the current scan may decompress; None: no limit."""
         self._allowance = allowance
@@ -177,7 +185,7 @@ class CompressedFile:
     def close(self) -> None:
         """Close the file and free all memory."""
         self._drop_streams()
-        os.close(self.fd)
+        close_quietly(self.fd)
 
     def _drop_streams(self) -> None:
         for stream in self._streams:
@@ -221,7 +229,7 @@ class _Stream:
             while not self.is_at_end and self.end < size and self.content_end < content:
                 piece = self._decompress(allowance, may_interrupt=may_interrupt)
                 self.base, self._buffer = self.end, piece
-                if rest := piece.rstrip(b"\0"):
+                if rest := strip_nul(piece):
                     self.content_end = self.base + len(rest)
 
     def resume(self) -> None:

@@ -7,6 +7,8 @@ and, if there is doubt, the checksum of everything before the checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sidecar.model.checkpoint import KnownFile
 from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, checksum
 from sidecar.tail.rotation_names import is_rotation_of
@@ -101,24 +103,28 @@ class ContentComparer:
             pass
         return start, crc
 
+    def find_last_match(self, known: KnownFile, source: Source, marks: Sequence[tuple[int, int]]) -> int:
+        """Return the last offset of `marks`, in order, up to which the file has the content of the generation."""
+        key, last = (source.identity.key, known.generation.id), 0
+        for offset, crc in marks:
+            progress = self._progress.setdefault(key, _Progress())
+            self._used.add(key)
+            if not source.has_bytes(offset) or (
+                progress.offset < offset and not self._advance(progress, source, offset)
+            ):
+                break
+            if progress.offset == offset and progress.crc != crc:
+                break
+            last = offset
+        self._progress.pop(key, None)
+        return last
+
     def _charge(self, size: int) -> None:
         self.allowance.charge(size // _PLAIN_SHARE)
         self.allowance.check()
 
     def _matches_checksums(self, known: KnownFile, source: Source, checksums: list[tuple[int, int]]) -> bool:
-        key = source.identity.key, known.generation.id
-        for offset, crc in checksums:
-            progress = self._progress.setdefault(key, _Progress())
-            self._used.add(key)
-            if progress.offset < offset and not self._advance(progress, source, offset):
-                break
-            if progress.offset == offset and progress.crc != crc:
-                break
-        else:
-            self._progress.pop(key, None)
-            return True
-        del self._progress[key]
-        return False
+        return not checksums or self.find_last_match(known, source, checksums) == checksums[-1][0]
 
     def _advance(self, progress: _Progress, source: Source, end: int) -> bool:
         """Continue the checksum up to `end`. Return False if the file is shorter."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sidecar.lib.clock import Clock
-from sidecar.model.checkpoint import Checkpoint, Intent, KnownFile
-from sidecar.model.file import FileId, Generation
+from sidecar.model.checkpoint import Intent, KnownFile, NewGeneration
+from sidecar.model.file import FileId
 from sidecar.model.fingerprint import Fingerprint
 from sidecar.tail.hard_links import HardLinks
 from sidecar.tail.open_files import OpenFileLimiter
@@ -35,13 +35,7 @@ DELETED_GRACE_S = 300.0
 class GenerationStore(Protocol):
     """The part of the state that the tracker uses."""
 
-    def add_generations(
-        self, generations: Iterable[tuple[Generation, FileId, Fingerprint]], intents: Mapping[int, Intent] = ...
-    ) -> None: ...
-    def add_copy(
-        self, generation: Generation, file_id: FileId, fingerprint: Fingerprint, checkpoint: Checkpoint,
-        sinks: Iterable[str],
-    ) -> None: ...  # fmt: skip
+    def add_generations(self, generations: Sequence[NewGeneration]) -> None: ...
     def extend(self, number: int, fingerprint: Fingerprint, intent: Intent | None = None) -> None: ...
     def add_boundary(self, number: int, start: int, end: int) -> None: ...
     def prune_boundaries(self, number: int, before: int) -> None: ...

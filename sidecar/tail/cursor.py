@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sidecar.lib.charset import Charset
-from sidecar.model.checkpoint import Checkpoint
+from sidecar.model.checkpoint import MIN_MARK_BYTES, Checkpoint, thin_out
 from sidecar.model.fingerprint import OVERLAP_BYTES, OverlapDigest, checksum
 from sidecar.model.lines import Chunk
 from sidecar.model.span import ParkedRange, PendingSpan
 from sidecar.tail.tracked_file import TrackedFile, Truncated
+
+_MARK_DISTANCES = (64 << 10, 16 << 10, 4 << 10, 0)
+"""Distances from the end of a chunk before which a line end is marked."""
 
 
 class Cursor:
@@ -133,12 +136,27 @@ class Cursor:
         """Move the cursor to the end of a chunk that will be sent. Return the span of the chunk."""
         plain = chunk.end == chunk.offset + len(chunk.data)
         last = chunk.data[-OVERLAP_BYTES:]
-        self.crc = self.crc_after(chunk)
+        marks = self._find_marks(chunk) if plain else []
+        self.crc = marks[-1][1] if marks and marks[-1][0] == chunk.end else self.crc_after(chunk)
         self.overlap = ((self.overlap or b"") + last)[-OVERLAP_BYTES:] if plain else self.searched_tail
-        span = PendingSpan(chunk.offset, chunk.end, self.overlap, self.crc)
+        span = PendingSpan(chunk.offset, chunk.end, self.overlap, self.crc, marks)
         self.spans.append(span)
         self.offset = chunk.end
         return span
+
+    def _find_marks(self, chunk: Chunk) -> list[tuple[int, int]]:
+        """Return line ends near the end of a chunk, each with the checksum of everything before it."""
+        marks = list[tuple[int, int]]()
+        crc, charset, start = self.crc, self.charset, 0
+        if crc is None or charset is None or chunk.end < MIN_MARK_BYTES:
+            return marks
+        for distance in _MARK_DISTANCES:
+            stop = max(start, len(chunk.data) - distance)
+            end = charset.find_last_line_end(chunk.data, start, chunk.offset, stop)
+            if end and chunk.offset + end >= MIN_MARK_BYTES:
+                crc, start = checksum(chunk.data, crc, start, end), end
+                marks.append((chunk.offset + end, crc))
+        return marks
 
     def settled_prefix(self) -> list[PendingSpan]:
         """Return the settled spans before the first span that is not settled."""
@@ -149,10 +167,12 @@ class Cursor:
             found.append(span)
         return found
 
-    @staticmethod
-    def checkpoint_after(spans: Sequence[PendingSpan]) -> Checkpoint:
-        """Return the checkpoint at the end of these spans."""
-        return Checkpoint(spans[-1].end, OverlapDigest.from_bytes(spans[-1].overlap), crc=spans[-1].crc)
+    def checkpoint_after(self, spans: Sequence[PendingSpan]) -> Checkpoint:
+        """Return the checkpoint at the end of these spans, the first ones that are not settled."""
+        last, marks = spans[-1], [*self.settled.marks, *(mark for span in spans for mark in span.marks)]
+        return Checkpoint(
+            last.end, OverlapDigest.from_bytes(last.overlap), crc=last.crc, marks=thin_out(marks, last.end)
+        )
 
     def settle(self, spans: Sequence[PendingSpan]) -> None:
         """Move the settled position to the end of these spans, whose checkpoint is durable."""

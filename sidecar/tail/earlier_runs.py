@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from sidecar.model.checkpoint import KnownFile
+from sidecar.model.checkpoint import Checkpoint, KnownFile
 from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
 from sidecar.tail.copy_search import CopySearch
 from sidecar.tail.file_opener import FileOpener
@@ -24,6 +24,10 @@ _FINISHED_EVERY_S, _MAX_FINISHED = 10.0, 1000
 number of files in one check."""
 
 
+Cut = Callable[[KnownFile, OwnedSource, FileLocation, Mapping[str, Checkpoint]], object]
+"""Continues a file that has lost the end of its content, each sink from its checkpoint."""
+
+
 class EarlierRuns:
     """Finds the files of the unfinished generations of earlier runs.
 
@@ -32,13 +36,16 @@ class EarlierRuns:
 
     def __init__(
         self, context: TailContext, files: FileSet, subscribers: Subscribers, opener: FileOpener,
-        generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles,
+        generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles, cut: Cut,
     ) -> None:  # fmt: skip
         self._context, self._files, self._subscribers, self._opener = context, files, subscribers, opener
-        self._generations, self._copies = generations, copies
+        self._generations, self._copies, self._cut = generations, copies, cut
         self._recognizer, self._finished = recognizer, finished
         self._pending = {known.generation.id: known for known in context.ledger.unfinished(context.pipeline)}
         self._shorter_since: dict[int, float] = {}
+        self._cut_numbers: set[int] = set()
+        """Generations of which a file has lost the end, while it is compared how much."""
+
         self._finished_checked_at = float("-inf")
         self.left_out: dict[str, str] = {}
 
@@ -56,15 +63,18 @@ class EarlierRuns:
         """Return whether an unfinished generation of an earlier run was in the file with this device and inode."""
         return any(known.file_id.key == key and not known.ended for known in self._pending.values())
 
-    def resume(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Resume the generations whose files a scan has found. Raise `StateError`."""
+    def resume(self, seen: Mapping[Key, ScannedFile], untracked: Iterable[Key]) -> None:
+        """Resume the generations whose files a scan has found. `untracked`: the keys of files that are not tracked.
+
+        Raise `StateError`.
+        """
         self.left_out.clear()
         pending: dict[Key, list[KnownFile]] = {}
         for known in self._pending.values():
             if not known.ended:
                 pending.setdefault(known.file_id.key, []).append(known)
         tracked = self._files.keys()
-        unknown = [(key, seen[key]) for key in seen if key not in tracked]
+        unknown = [(key, seen[key]) for key in untracked]
         for key, found in unknown + self._find_finished(seen):
             if not found.size or key in tracked:
                 continue
@@ -103,15 +113,28 @@ class EarlierRuns:
         if known.generation.id not in self._pending:
             return  # an earlier comparison has decided it
         is_taken = self._files.find(known.file_id.key) is not None
-        decision = Replaced(known) if is_taken else self._recognizer.compare_unfinished(known, opened.open)
+        is_other = is_taken or known.generation.id in self._cut_numbers
+        decision = Replaced(known) if is_other else self._recognizer.compare_unfinished(known, opened.open)
         if isinstance(decision, Resume):
             self._generations.resume(known, opened, place)
         elif isinstance(decision, Shorter) and self._may_regain_size(known):
             self.left_out[place.name] = f"it has shrunk, but may regain its size of {known.seen} bytes"
             return
-        else:
+        elif is_taken or not self._continue_cut(known, opened, place):
             self._copies.add(known, None, "truncated")
         del self._pending[known.generation.id]
+
+    def _continue_cut(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
+        """Continue a file that has lost the end of its content. Return False if it has other content.
+
+        Raise `Postponed`; the next scan continues the comparison.
+        """
+        self._cut_numbers.add(known.generation.id)
+        starts = self._recognizer.find_starts(known, opened.open)
+        self._cut_numbers.discard(known.generation.id)
+        if starts:
+            self._cut(known, opened, place, starts)
+        return bool(starts)
 
     def _may_regain_size(self, known: KnownFile) -> bool:
         now = self._context.clock.monotonic()
@@ -121,7 +144,11 @@ class EarlierRuns:
     def _decide_finished(
         self, done: FinishedFile, opened: OwnedSource, place: FileLocation, found: ScannedFile
     ) -> None:  # fmt: skip
-        decision = self._recognizer.compare_finished(done, opened.open, place.name, self._subscribers.sinks)
+        is_other = done.known.generation.id in self._cut_numbers
+        decision = (
+            Replaced(done.known) if is_other
+            else self._recognizer.compare_finished(done, opened.open, place.name, self._subscribers.sinks)
+        )  # fmt: skip
         if isinstance(decision, Resume):
             self._context.ledger.mark_unfinished(done.known.generation.id)
             self._finished.remove(done)
@@ -129,6 +156,7 @@ class EarlierRuns:
         elif isinstance(decision, Shorter) and self._is_shrinking(done, found):
             self.left_out[place.name] = "it has shrunk, and all of its content was delivered before"
         elif isinstance(decision, Replaced | Shorter):
+            self._continue_cut(done.known, opened, place)
             self._finished.remove(done)
         else:
             done.size, done.modified, done.shrunk_at = found.size, found.modified, None

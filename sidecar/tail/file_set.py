@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping
+from collections.abc import Collection, Iterator, KeysView, Mapping
 
 from sidecar.tail.context import ScannedFile
 from sidecar.tail.siblings import Key
@@ -44,6 +44,20 @@ class FileSet:
         del self._by_key[file.file_id.key]
         self._active.pop(file, None)
 
+    def renumber(self, seen: Collection[Key]) -> list[TrackedFile]:
+        """Return the open files that have another inode now, which a network file system may change at any time.
+
+        They are tracked by their new inodes from now on. `seen`: the keys that a scan has found.
+        """
+        missing = [file for key, file in self._by_key.items() if key not in seen]
+        renumbered = [(file, identity) for file in missing if (identity := file.find_new_identity())]
+        for file, identity in renumbered:
+            if identity.key not in self._by_key:
+                del self._by_key[file.file_id.key]
+                file.file_id = identity
+                self._by_key[identity.key] = file
+        return [file for file, identity in renumbered if file.file_id == identity]
+
     def clear(self) -> None:
         """Close all files and stop tracking them."""
         for file in self:
@@ -66,12 +80,17 @@ class FileSet:
         """Return the files that have grown in the last `max_age_s` seconds."""
         return [file for file in self._active if now - file.grown_at <= max_age_s]
 
-    def index(self, found: Iterable[ScannedFile], names: Collection[str]) -> dict[Key, ScannedFile]:
+    # The next methods must be fast, because each scan compares thousands of files.
+
+    def index(self, found: Collection[ScannedFile], names: Collection[str]) -> dict[Key, ScannedFile]:
         """Return the found files by device and inode. If a file has several names, prefer its tracked name.
 
         For a file that is not tracked, prefer one of `names`.
         """
-        by_key: dict[Key, ScannedFile] = {}
+        by_key = {(each.device, each.inode): each for each in found}
+        if len(by_key) == len(found):
+            return by_key
+        by_key.clear()
         for each in found:
             key = each.device, each.inode
             if by_key.setdefault(key, each) is not each:
@@ -80,20 +99,21 @@ class FileSet:
                     by_key[key] = each
         return by_key
 
-    def find_changed(self, seen: Mapping[Key, ScannedFile]) -> list[Key]:
-        """Return the keys of files whose size, time or name has changed."""
-        # One comprehension, because each scan compares thousands of files.
-        return [
-            key
-            for key, found in seen.items()
-            if (file := self._by_key.get(key))
-            and not (
+    def compare(self, seen: Mapping[Key, ScannedFile]) -> tuple[list[Key], list[Key]]:
+        """Return the keys of files whose size, time or name has changed, and those of files that are not tracked."""
+        changed, untracked, find = list[Key](), list[Key](), self._by_key.get
+        for key, found in seen.items():
+            file = find(key)
+            if file is None:
+                untracked.append(key)
+            elif not (
                 file.disk_size == found.size
                 and file.modified == found.modified
                 and file.is_in_last_scan
                 and file.place.name == found.path
-            )
-        ]
+            ):
+                changed.append(key)
+        return changed, untracked
 
     def find_rotated(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
         """Return the files that are not active, or that the scan has not found under their first names."""

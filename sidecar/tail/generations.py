@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from sidecar.model.checkpoint import COPY, ORIGIN, Checkpoint, Intent, KnownFile
+from sidecar.model.checkpoint import COPY, ORIGIN, Checkpoint, Intent, KnownFile, NewGeneration
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, Fingerprint, OverlapDigest, checksum
 from sidecar.tail.context import TailContext
@@ -26,8 +27,10 @@ _FIRST_INTENT_BYTES = 64 << 10
 
 _SEARCHED_BACK_BYTES = 64 << 20
 
-Track = Callable[[TrackedFile, int], None]
-"""Function that tracks a file whose generation is durable. The number: how many bytes at its beginning to skip."""
+NO_STARTS: Mapping[str, Checkpoint] = MappingProxyType({})
+
+Track = Callable[[TrackedFile], None]
+"""Function that tracks a file whose generation is durable."""
 
 
 class GenerationLog:
@@ -38,13 +41,20 @@ class GenerationLog:
 
     def __init__(self, context: TailContext, track: Track) -> None:
         self._context, self._track = context, track
-        self._unrecorded: dict[Key, tuple[TrackedFile, Checkpoint]] = {}
+        self._unrecorded: dict[Key, tuple[TrackedFile, str]] = {}
+        """New files, and why the bytes before their checkpoints are skipped."""
 
     def __contains__(self, key: Key) -> bool:
         return key in self._unrecorded
 
-    def start(self, opened: OwnedSource, place: FileLocation, at: Checkpoint = ORIGIN) -> TrackedFile:
-        """Create a generation for an open file, which is read from checkpoint `at` on. `flush` records it."""
+    def start(
+        self, opened: OwnedSource, place: FileLocation, starts: Mapping[str, Checkpoint] = NO_STARTS,
+        skipped: str = "",
+    ) -> TrackedFile:  # fmt: skip
+        """Create a generation for an open file. `flush` records it.
+
+        `starts`: checkpoint of each sink that does not read the file from its beginning. `skipped`: the reason.
+        """
         context = self._context
         if len(self._unrecorded) >= min(_MAX_UNRECORDED, context.descriptors.limit // 2):
             self.flush()
@@ -53,26 +63,27 @@ class GenerationLog:
         generation = Generation(secrets.randbits(63), context.pipeline, place.name, context.clock.now())
         head = find_beginning(beginning[:FINGERPRINT_BYTES])
         file = TrackedFile(generation, opened.take(), place, head, (), context.ledger, context.descriptors)
-        if not at.offset:
+        file.settled = dict(starts)
+        if not starts:
             file.intent = Intent(len(beginning), checksum(beginning))
-        self._unrecorded[file.file_id.key] = file, at
+        self._unrecorded[file.file_id.key] = file, skipped
         return file
 
     def flush(self) -> None:
         """Record new generations and track their files. Raise `StateError`; the next scan tries again."""
         if not self._unrecorded:
             return
-        files = [file for file, _ in self._unrecorded.values()]
-        self._context.ledger.add_generations(
-            [(file.generation, file.file_id, Fingerprint.from_head(file.head)) for file in files],
-            {file.generation.id: file.intent for file in files if file.intent},
-        )
+        self._context.ledger.add_generations([
+            NewGeneration(
+                file.generation, file.file_id, Fingerprint.from_head(file.head), file.intent, file.settled, skipped
+            )
+            for file, skipped in self._unrecorded.values()
+        ])  # fmt: skip
         unrecorded, self._unrecorded = self._unrecorded, {}
-        for file, start in unrecorded.values():
+        for file, _ in unrecorded.values():
             with suppress(OSError):  # the file was closed, and has lost its name since
                 file.call_with_source(partial(self.keep_link, file.generation, file.place))
-            file.settled = {"": start}
-            self._track(file, start.offset)
+            self._track(file)
 
     def resume(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> TrackedFile:
         """Resume a known generation in this file, and track the file."""
@@ -89,7 +100,7 @@ class GenerationLog:
         file.seen = file.recorded = known.seen
         file.is_in_copy, file.intent, file.format = known.is_in_copy, known.intent, known.format
         file.settled = dict(known.checkpoints)
-        self._track(file, 0)
+        self._track(file)
         return file
 
     def add_copy(self, source: Source, place: FileLocation, size: int, crc: int, sinks: list[str]) -> KnownFile:
@@ -99,10 +110,11 @@ class GenerationLog:
         back = min(OVERLAP_BYTES, size)
         point = Checkpoint(size, OverlapDigest.from_bytes(source.pread(back, size - back)), crc=crc)
         fingerprint = Fingerprint.from_head(source.pread(FINGERPRINT_BYTES, 0)[:size])
-        context.ledger.add_copy(generation, source.identity, fingerprint, point, sinks)
-        return KnownFile(
-            generation, source.identity, fingerprint, place.name, size, COPY, False, dict.fromkeys(sinks, point), ()
-        )
+        points = dict.fromkeys(sinks, point)
+        context.ledger.add_generations([
+            NewGeneration(generation, source.identity, fingerprint, None, points, COPY, ended=COPY)
+        ])  # fmt: skip
+        return KnownFile(generation, source.identity, fingerprint, place.name, size, COPY, False, points, ())
 
     def renumber(self, boundaries: str) -> None:
         """Give unfinished generations new ids if the rules that divide lines into events have changed.

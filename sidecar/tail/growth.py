@@ -9,7 +9,7 @@ from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
 from sidecar.tail.file_set import FileSet
 from sidecar.tail.source import FileStat
 from sidecar.tail.subscribers import Subscribers
-from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
+from sidecar.tail.tracked_file import UNKNOWN_SIZE, FileLocation, FileMoved, FilePhase, TrackedFile
 
 _HOT_FOR_S, _WARM_FOR_S = 2.0, 60.0
 
@@ -115,7 +115,7 @@ class GrowthMonitor:
         if not status.size or has_regrown or not file.is_prefix_unchanged(status.size):
             return False
         if file.shrunk is None or status.size < file.shrunk[0]:
-            file.shrunk, file.disk_size = (status.size, now), -1  # compared again in each scan
+            file.shrunk, file.disk_size = (status.size, now), UNKNOWN_SIZE
         return now - file.shrunk[1] < SHRUNK_WAIT_S
 
     @staticmethod
@@ -131,7 +131,8 @@ class GrowthMonitor:
     def _store(self, file: TrackedFile, status: FileStat) -> bool:
         """Store this size and time of the file. Return whether it has grown."""
         is_new, has_grown, now = not file.modified, status.size > file.size, self._context.clock.monotonic()
-        file.disk_size, file.modified, file.shrunk = status.disk_size, status.modified, None
+        file.disk_size = status.disk_size if status.is_final else UNKNOWN_SIZE
+        file.modified, file.shrunk = status.modified, None
         if is_new:
             self._note_growth(now - max(self._context.clock.now() - status.modified, 0.0))
         elif has_grown:

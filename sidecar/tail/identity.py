@@ -27,6 +27,12 @@ def file_id(fd: int) -> FileId:
     return FileId(status.st_dev, status.st_ino, generation, created_ns)
 
 
+def find_new_id(fd: int, before: FileId) -> FileId | None:
+    """Return the identity of an open file, if its device or inode is another one than `before`; else None."""
+    status = os.fstat(fd)
+    return None if before.key == (status.st_dev, status.st_ino) else file_id(fd)
+
+
 def _created_ns(fd: int) -> int | None:
     found = ctypes.create_string_buffer(_STATX_SIZE)
     if _STATX is None or _STATX(fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, found) != 0:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from sidecar.model.checkpoint import ORIGIN, KnownFile
+from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
 from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer, may_be_partial_copy_of, may_become_copy_of
 from sidecar.tail.context import ScannedFile, TailContext
@@ -16,15 +16,15 @@ from sidecar.tail.earlier_runs import EarlierRuns
 from sidecar.tail.file_opener import FileOpener
 from sidecar.tail.file_set import FileSet
 from sidecar.tail.finished_files import FinishedFile, FinishedFiles
-from sidecar.tail.generations import GenerationLog, find_end
+from sidecar.tail.generations import NO_STARTS, GenerationLog, find_end
 from sidecar.tail.growth import GrowthMonitor
 from sidecar.tail.prefix_index import INDEXED_BYTES, PrefixIndex
 from sidecar.tail.recognition import New, Recognizer, Unchanged
 from sidecar.tail.rotation_names import is_rotation_of
-from sidecar.tail.siblings import Key
+from sidecar.tail.siblings import Key, find_by_inode
 from sidecar.tail.source import OwnedSource, Postponed, Source
 from sidecar.tail.subscribers import Subscribers
-from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
+from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
 
 Relocate = Callable[[TrackedFile, OwnedSource, FileLocation], None]
 """Continues a tracked file in another open file with the same content."""
@@ -64,16 +64,17 @@ class NewFiles:
         self.waiting_bytes = 0
         """Bytes of the files of the last scan that could not be read, or for which the decision is postponed."""
 
-    def open(self, seen: Mapping[Key, ScannedFile]) -> None:
+        self.old_bytes = 0
+        """Bytes of the files of the last scan that were ignored because of their age."""
+
+    def open(self, seen: Mapping[Key, ScannedFile], untracked: Iterable[Key]) -> None:
         """Open the unknown files of a scan, the largest and oldest first, so that a copy comes after its original.
 
         Raise `StateError`.
         """
-        tracked = self._files.keys()
-        unknown = [
-            seen[key] for key in seen if key not in tracked and seen[key].size and self._is_unknown(key, seen[key])
-        ]
+        unknown = [seen[key] for key in untracked if seen[key].size and self._is_unknown(key, seen[key])]
         wanted = [found for found in unknown if not self._is_old(found)]
+        self.old_bytes = sum(found.size for found in unknown if self._is_old(found)) if self.ignore_older else 0
         wanted.sort(key=lambda found: (-found.size, found.modified, found.path))
         self._started.clear()
         self._replaced.clear()
@@ -118,10 +119,14 @@ class NewFiles:
                 self._opener.postpone(opened)
                 return
             if not self._add_candidate(opened, place, index) and self._files.find(key) is None:
-                start = find_end(opened.source) if self.from_end else ORIGIN
-                file = self._generations.start(opened, place, start)
+                file = self._generations.start(opened, place, self._find_starts(opened.source), "read_from_end")
                 index.add(file)
                 self._started.add(file)
+
+    def _find_starts(self, source: Source) -> Mapping[str, Checkpoint]:
+        """Return the checkpoint of each sink for `read_from: end`; none if the file is read from its beginning."""
+        start = find_end(source) if self.from_end else ORIGIN
+        return dict.fromkeys(self._subscribers.sinks, start) if start.offset else NO_STARTS
 
     def _match_finished(self, opened: OwnedSource, place: FileLocation, seen: Mapping[Key, ScannedFile]) -> bool:
         """Return whether the file has the content of a finished generation, as a copy, compressed, or after a move.
@@ -171,9 +176,15 @@ class NewFiles:
             return False
         key = opened.open.identity.key
         with self._context.unreadable.guard(before.name):
+            self._close_if_stale(before)
             self._growth.poll(before)
-            if before not in self._files or before.status().links or not opened.open.has_bytes(before.size):
+            if before not in self._files or not opened.open.has_bytes(before.size):
                 return False
+            has_name = not before.is_open or before.status().links > 0
+            if has_name and find_by_inode(before.place, {before.file_id.key}):
+                return False
+            if not before.is_open:
+                return self._replace_closed(before, opened, place)
             compared, _ = self._comparer.compare_files(before, opened.open, self._compared.get(key, 0), before.size)
             self._compared[key] = max(compared, 0)
             if compared == before.size:
@@ -181,6 +192,24 @@ class NewFiles:
                 self._relocate(before, opened, place)
             return compared >= 0
         return False
+
+    @staticmethod
+    def _close_if_stale(file: TrackedFile) -> None:
+        """Close a file whose handle is of no use any more, because the server of its volume was restarted."""
+        try:
+            file.status()
+        except FileMoved:
+            return
+        except OSError:
+            file.close()
+
+    def _replace_closed(self, before: TrackedFile, opened: OwnedSource, place: FileLocation) -> bool:
+        """Continue a closed file, whose name now has another inode, if the content is known in full and agrees."""
+        known = before.to_known_file()
+        is_same = known.read_to >= MIN_PROOF_BYTES and self._comparer.agrees(known, opened.open)
+        if is_same:
+            self._relocate(before, opened, place)
+        return is_same
 
     # ── copies ──────────────────────────────────────────────────────────────────────────────────────────────
 

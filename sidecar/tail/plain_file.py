@@ -6,9 +6,11 @@ import errno
 import os
 from contextlib import suppress
 
+from sidecar.model.file import FileId
 from sidecar.model.fingerprint import OVERLAP_BYTES
-from sidecar.tail.file_stat import FileStat
-from sidecar.tail.identity import file_id
+from sidecar.tail.file_stat import FileStat, strip_nul
+from sidecar.tail.identity import file_id, find_new_id
+from sidecar.tail.safe_open import close_quietly
 from sidecar.tail.scan_allowance import ScanAllowance
 
 _BLOCK_BYTES = 512
@@ -54,7 +56,8 @@ class PlainFile:
         """Return the values of fstat(2). NUL bytes at the end do not count as content."""
         status = os.fstat(self.fd)
         size = self._content.find(status)
-        return FileStat(size, status.st_mtime, status.st_nlink, self._real_size(size, status), status.st_size)
+        real_size, is_final = self._real_size(size, status), self._content.is_searched
+        return FileStat(size, status.st_mtime, status.st_nlink, real_size, status.st_size, is_final)
 
     def _real_size(self, size: int, status: os.stat_result) -> int:
         allocated = status.st_blocks * _BLOCK_BYTES
@@ -79,7 +82,10 @@ class PlainFile:
 
     def has_content_after(self, offset: int) -> bool:
         """Return whether a byte other than NUL follows after `offset`."""
-        return self._content.find(os.fstat(self.fd)) > offset
+        end = self._content.find(os.fstat(self.fd))
+        if end <= offset and not self._content.is_searched:
+            end = self._content.find(os.fstat(self.fd))
+        return end > offset
 
     def find_data(self, offset: int) -> int:
         """Return the next offset that is not in a hole; the size of the file if only a hole follows."""
@@ -88,7 +94,13 @@ class PlainFile:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self.fd)
+        close_quietly(self.fd)
+
+    def find_new_identity(self) -> FileId | None:
+        """Take and return the identity that the file has now, if the file system has changed it; else None."""
+        identity = find_new_id(self.fd, self.identity)
+        self.identity = identity or self.identity
+        return identity
 
     def limit(self, allowance: ScanAllowance | None) -> None:
         """Do nothing, because a plain file is not decompressed."""
@@ -97,7 +109,9 @@ class PlainFile:
 class _ContentEnd:
     """Finds the offset after the last byte that is not NUL.
 
-    The result may be too small while a very large end is not searched completely. It is never too large.
+    The result may be too small while `is_searched` is false; it is never too large. A call that finds new content
+    after the known end leaves the rest to the next one, because an application that fills reserved space writes again
+    soon.
     """
 
     def __init__(self, fd: int) -> None:
@@ -110,8 +124,12 @@ class _ContentEnd:
         self._nul_from = 0
         """All bytes from this offset on were NUL when the file had the size and time of `_stamp`."""
 
+        self.is_searched = False
+        """Whether the whole file was searched in the state in which it was seen last."""
+
     def find(self, status: os.stat_result) -> int:
         size = status.st_size
+        self.is_searched = True
         if size == self._unpadded_size:
             return size
         if not self._is_nul(size - 1):
@@ -124,8 +142,9 @@ class _ContentEnd:
         if stamp != self._stamp:
             self._stamp, self._nul_from = stamp, size
         with suppress(OSError):  # the reader will get the same error and report it
-            self._read_forward()
-            self._read_back()
+            if not self._read_forward():
+                self._read_back()
+            self.is_searched = self._nul_from <= self._end
         return self._end
 
     def _is_nul(self, offset: int) -> bool:
@@ -133,15 +152,16 @@ class _ContentEnd:
             return offset >= 0 and os.pread(self._fd, 1, offset) == b"\0"
         return False
 
-    def _read_forward(self) -> None:
-        """Move the known end after new content. An application that reserves space fills it from there."""
-        length, stop = _FIRST_READ_FORWARD, self._end + _MAX_READ_FORWARD
-        while self._end < stop:
-            content = os.pread(self._fd, length, self._end).rstrip(b"\0")
+    def _read_forward(self) -> bool:
+        """Move the known end after new content. Return whether there is some, and NUL bytes follow it."""
+        length, start = _FIRST_READ_FORWARD, self._end
+        while self._end < start + _MAX_READ_FORWARD:
+            content = strip_nul(os.pread(self._fd, length, self._end))
             self._end += len(content)
             if len(content) < length:
-                return
+                return self._end > start
             length = min(2 * length, _MIN_WINDOW)
+        return False
 
     def _read_back(self) -> None:
         """Search the last content after the known end, from the end of the file backwards. Skip holes."""
@@ -154,7 +174,7 @@ class _ContentEnd:
             elif window > _MIN_WINDOW:
                 window = _MIN_WINDOW
             else:
-                content = os.pread(self._fd, self._nul_from - start, start).rstrip(b"\0")
+                content = strip_nul(os.pread(self._fd, self._nul_from - start, start))
                 left -= self._nul_from - start
                 self._nul_from = start + len(content)
                 self._end = max(self._end, self._nul_from if content else 0)

@@ -9,14 +9,12 @@ from collections.abc import Collection
 
 import msgspec
 
-from sidecar.model.checkpoint import KnownFile
+from sidecar.model.checkpoint import MIN_MARK_BYTES, Checkpoint, KnownFile
+from sidecar.model.fingerprint import OVERLAP_BYTES, OverlapDigest
 from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer, has_related_name, may_be_part_of
 from sidecar.tail.finished_files import FinishedFile, FinishedFiles
 from sidecar.tail.rotation_names import COMPRESSED
 from sidecar.tail.source import Source
-
-_NO_BANNER_BYTES = 64 << 10
-"""Minimum number of equal bytes that is too large for a banner that the application writes into each file."""
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -92,11 +90,33 @@ class Recognizer:
                 return Unchanged(done.known)
         return New()
 
+    def find_starts(self, known: KnownFile, source: Source) -> dict[str, Checkpoint]:
+        """Return where each sink continues in a file that has lost the end of its content, as after a power failure.
+
+        That is after the last line end up to which the file has what the sink has settled. Empty if the file is
+        another one, or if less than half of the content is left.
+        """
+        head = source.pread(known.fingerprint.covered, 0)
+        if not known.file_id.matches(source.identity) or not known.fingerprint.matches(head):
+            return {}
+        marks = sorted({mark for point in known.checkpoints.values() for mark in point.marks})
+        last = self._comparer.find_last_match(known, source, marks)
+        if not last or 2 * last < known.read_to:
+            return {}
+        starts = {}
+        for sink, point in known.checkpoints.items():
+            if kept := [mark for mark in point.marks if mark[0] <= last]:
+                offset, crc = kept[-1]
+                back = min(OVERLAP_BYTES, offset)
+                tail = OverlapDigest.from_bytes(source.pread(back, offset - back))
+                starts[sink] = Checkpoint(offset, tail, crc=crc, marks=kept)
+        return starts
+
     def _is_continued(self, done: FinishedFile, source: Source, path: str) -> bool:
         """Return whether a file with more content continues the finished file on another device or inode."""
         known = done.known
         is_other_device = known.file_id.device != source.identity.device
-        is_no_banner = done.settled_to >= (MIN_PROOF_BYTES if is_other_device else _NO_BANNER_BYTES)
+        is_no_banner = done.settled_to >= (MIN_PROOF_BYTES if is_other_device else MIN_MARK_BYTES)
         is_proved = known.name == path and is_no_banner and not known.is_copy and self._is_known_in_full(done)
         return is_proved and self._comparer.agrees(known, source)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
 from sidecar.lib.roots import open_directory
 
@@ -27,6 +28,12 @@ def open_regular(root: str, path: str) -> int:
     *folders, name = _below(root, path)
     with open_directory("/".join((root, *folders))) as directory:
         return _open_if_regular(os.open(name, _FLAGS, dir_fd=directory))
+
+
+def close_quietly(fd: int) -> None:
+    """Close a descriptor. An error does not matter: the descriptor is closed in any case (close(2))."""
+    with suppress(OSError):  # a FUSE file system whose daemon has ended, for example
+        os.close(fd)
 
 
 def _below(root: str, path: str) -> list[str]:

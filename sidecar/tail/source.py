@@ -27,6 +27,9 @@ class Source(Protocol):
     is_compressed: bool
 
     @property
+    def fd(self) -> int: ...
+
+    @property
     def identity(self) -> FileId: ...
 
     def pread(self, length: int, offset: int) -> bytes:
@@ -54,6 +57,10 @@ class Source(Protocol):
 
     def find_data(self, offset: int) -> int:
         """Return the next offset from `offset` on that is not in a hole; the size if only a hole follows."""
+        ...
+
+    def find_new_identity(self) -> FileId | None:
+        """Take and return the identity that the file has now, if the file system has changed it; else None."""
         ...
 
     def limit(self, allowance: ScanAllowance | None) -> None:

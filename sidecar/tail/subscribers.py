@@ -16,8 +16,8 @@ class FileSubscriber(Protocol):
         """Handle a file that has grown, is complete, or has ended."""
         ...
 
-    def follow(self, file: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
-        """Read this file from the checkpoint on. `skipped`: bytes before the checkpoint that are never read."""
+    def follow(self, file: TrackedFile, checkpoint: Checkpoint) -> None:
+        """Read this file from the checkpoint on."""
         ...
 
     def on_lost(self, known: KnownFile, reason: str) -> None:
@@ -46,11 +46,11 @@ class Subscribers:
         self._by_sink = dict(subscribers)
         self._finished_by.clear()
 
-    def follow(self, file: TrackedFile, *, skipped: int = 0) -> None:
+    def follow(self, file: TrackedFile) -> None:
         """Tell each shipper to read a file from its checkpoint on."""
         self._finished_by.pop(file.generation.id, None)
         for sink, subscriber in self._by_sink.items():
-            subscriber.follow(file, file.settled[sink], skipped=skipped)
+            subscriber.follow(file, file.settled[sink])
 
     def notify(self, file: TrackedFile) -> None:
         """Tell all shippers that a file has grown, is complete, or has ended."""

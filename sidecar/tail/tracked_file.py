@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import bisect
 import errno
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from typing import Protocol
 
 import msgspec
 
 from sidecar.model.checkpoint import Checkpoint, Intent, KnownFile
-from sidecar.model.file import Generation
+from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, Fingerprint
 from sidecar.model.lines import Chunk
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.safe_open import NotRegular
 from sidecar.tail.source import FileStat, Source, open_source
+
+UNKNOWN_SIZE = -1
+"""Value of `disk_size` of a file that is compared again in each scan."""
 
 
 class FileJournal(Protocol):
@@ -219,8 +223,16 @@ class TrackedFile:
         with self._source_lock:
             if self._source is None or self.is_compressed:
                 return self._source is not None
-            status = self._source.status()
-            return status.disk_size != self.disk_size or status.modified != self.modified
+            status = os.fstat(self._source.fd)
+            # Scans look after a file with an unknown size: it may be expensive to measure.
+            is_resized = self.disk_size not in (UNKNOWN_SIZE, status.st_size)
+            return is_resized or status.st_mtime != self.modified
+
+    def find_new_identity(self) -> FileId | None:
+        """Return the identity of the open file, if it is another one than before; else None."""
+        with self._source_lock, suppress(OSError):
+            return self._source.find_new_identity() if self._source else None
+        return None
 
     def _open_source(self) -> Source:
         if self._source is None:
@@ -406,11 +418,12 @@ class TrackedFile:
         points = {(p.offset, p.tail) for p in self.settled.values() if not p.done and p.offset <= size}
         return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
 
-    def record_sending(self, chunk: Chunk, crc: int | None = None) -> None:
+    def record_sending(self, chunk: Chunk, crc_after: Callable[[Chunk], int | None] = lambda _: None) -> None:
         """Record in the state that a chunk is about to be sent. The record is durable when this returns.
 
-        Extend the fingerprint by the chunk, up to its maximum length. Until there is a checkpoint, also record `crc`,
-        the checksum of everything before the end of the chunk, each time the number of bytes has doubled.
+        Extend the fingerprint by the chunk, up to its maximum length. Until there is a checkpoint, also record the
+        result of `crc_after`, the checksum of everything before the end of the chunk, each time the number of bytes
+        has doubled.
         """
         head = self._head
         if len(head) < FINGERPRINT_BYTES and chunk.end > len(head):
@@ -418,7 +431,8 @@ class TrackedFile:
             # A chunk without data is a hole. Bytes follow it, so it will not be filled any more.
             data = chunk.data or bytes(min(FINGERPRINT_BYTES, chunk.end - chunk.offset))
             head = (before[: chunk.offset] + data)[:FINGERPRINT_BYTES]
-        intent = None if crc is None or not self._needs_intent(chunk.end) else Intent(chunk.end, crc)
+        crc = crc_after(chunk) if self._needs_intent(chunk.end) else None
+        intent = None if crc is None else Intent(chunk.end, crc)
         if intent is None and len(head) <= len(self._head):
             return
         with self._lock:

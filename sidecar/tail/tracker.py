@@ -6,7 +6,7 @@ docs/design/rotation.md explains the steps of a scan, and the reasons for their 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -87,7 +87,7 @@ class FileTracker:
         self._files, self._subscribers = FileSet(), Subscribers()
         self._comparer = ContentComparer()
         self._opener = FileOpener(self._comparer.allowance)
-        self._generations = GenerationLog(context, lambda file, skipped: self._transitions.track(file, skipped))
+        self._generations = GenerationLog(context, lambda file: self._transitions.track(file))
         self._generations.renumber(boundaries)
         self._finished = FinishedFiles(ledger.recently_finished(pipeline))
         for done in self._finished:
@@ -98,7 +98,7 @@ class FileTracker:
             context, self._opener, self._comparer, self._finished, self._candidates, self._files.keys
         )
         self._transitions = FileTransitions(
-            context, self._files, self._subscribers, self._generations, self._copies, self._finished,
+            context, self._files, self._subscribers, self._generations, self._copies, self._finished, recognizer,
             lambda file: self._growth.poll(file),
         )  # fmt: skip
         self._growth = GrowthMonitor(
@@ -110,7 +110,7 @@ class FileTracker:
         )  # fmt: skip
         self._earlier = EarlierRuns(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
-            self._finished,
+            self._finished, self._transitions.cut,
         )  # fmt: skip
         self._new_files = NewFiles(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
@@ -120,7 +120,7 @@ class FileTracker:
         self._new_files.from_end = from_end and not self._is_recorded
         self._new_files.ignore_older = ignore_older
         self._budget = DeletedFilesBudget(deleted_files, descriptors.limit)
-        self._earlier_waiting_bytes = 0
+        self._earlier_waiting_bytes = self._unreadable_bytes = 0
         self._recorded_at = self._reminded_at = float("-inf")
         self._lock = _ScanLock(beat)
 
@@ -189,7 +189,13 @@ class FileTracker:
     def waiting_bytes(self) -> int:
         """Bytes that scans have found but no shipper counts yet, for example those of copy candidates."""
         searched = self._copies.waiting_bytes(self._subscribers.sinks)
-        return self._candidates.total_size() + self._new_files.waiting_bytes + self._earlier_waiting_bytes + searched
+        undecided = self._candidates.total_size() + self._new_files.waiting_bytes
+        return undecided + self._earlier_waiting_bytes + searched + self._unreadable_bytes
+
+    @property
+    def old_bytes(self) -> int:
+        """Bytes of the files that the last scan has found and that are ignored because of their age."""
+        return self._new_files.old_bytes
 
     @property
     def grown_at(self) -> float | None:
@@ -264,17 +270,17 @@ class FileTracker:
 
     # ── the scan ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def process_scan(self, found: Iterable[ScannedFile]) -> None:
+    def process_scan(self, found: Collection[ScannedFile]) -> None:
         """Process the files of one scan. Raise `StateError`; the next scan then does the rest."""
         with self._lock:
             seen = self._files.index(found, self._earlier.names())
             self._begin_scan(seen)
-            self._update_tracked(seen)  # 1 grown, truncated, renamed
-            self._earlier.resume(seen)  # 2 files of earlier runs, and finished files that have changed
+            untracked = self._update_tracked(seen)  # 1 grown, truncated, renamed
+            self._earlier.resume(seen, untracked)  # 2 files of earlier runs, and finished files that have changed
             self._earlier.find_moved(seen)  # 3 files of earlier runs that match no path
             self._transitions.apply(self._copies.search())  # 4 the rest of truncated and missing files
             self._new_files.decide_candidates()  # 5 new files that may be copies
-            self._new_files.open(seen)  # 6 unknown files
+            self._new_files.open(seen, untracked)  # 6 unknown files
             self._rotated.check(seen)  # 7 files that have lost their names
             self._record(seen)  # 8 sizes and finished files
             self._earlier_waiting_bytes = self._earlier.waiting_bytes(seen.keys())
@@ -286,13 +292,30 @@ class FileTracker:
         self._comparer.begin_scan()
         self._opener.begin_scan()
 
-    def _update_tracked(self, seen: Mapping[Key, ScannedFile]) -> None:
-        for key in self._files.find_changed(seen):
+    def _update_tracked(self, seen: Mapping[Key, ScannedFile]) -> list[Key]:
+        """Compare the tracked files with the scan. Return the keys of files that are not tracked after this."""
+        changed, untracked = self._files.compare(seen)
+        if untracked and len(self._files.keys()) > len(seen) - len(untracked):
+            for moved in self._files.renumber(seen):
+                self.context.ledger.record_move(moved.generation.id, moved.file_id, moved.name, moved.seen, False)
+            changed, untracked = self._files.compare(seen)
+        for key in changed:
             self.context.beat()
             if (file := self._files.find(key)) and not self._growth.update(file, seen[key]):
                 self._rotated.find_again(file)
+        self._unreadable_bytes = self._count_unreadable([seen[key] for key in changed]) if self.unreadable else 0
         for key in self._candidates.keys() & seen.keys():
             self._candidates.rename(key, FileLocation(seen[key].root, seen[key].path))
+        return [*untracked, *(key for key in changed if self._files.find(key) is None)]
+
+    def _count_unreadable(self, changed: Iterable[ScannedFile]) -> int:
+        """Return by how many bytes the files have grown that are tracked and cannot be read now."""
+        found = [(each, self._files.find((each.device, each.inode))) for each in changed]
+        return sum(
+            max(0, each.size - file.seen)
+            for each, file in found
+            if file is not None and not file.is_compressed and file.name in self.unreadable
+        )
 
     def _record(self, seen: Mapping[Key, ScannedFile]) -> None:
         """Record the sizes of files that have grown without a checkpoint, and which finished files still exist."""

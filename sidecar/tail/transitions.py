@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from msgspec.structs import replace
 
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import ORIGIN, KnownFile
+from sidecar.model.checkpoint import COPY, ORIGIN, Checkpoint, KnownFile
 from sidecar.tail.context import TailContext
 from sidecar.tail.copy_search import Abandoned, CopySearch, FoundCopy
 from sidecar.tail.file_set import FileSet
 from sidecar.tail.finished_files import FinishedFiles
 from sidecar.tail.generations import GenerationLog
-from sidecar.tail.source import OwnedSource
+from sidecar.tail.recognition import Recognizer
+from sidecar.tail.source import OwnedSource, Postponed
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
 from sidecar.telemetry import events
@@ -25,9 +26,9 @@ class FileTransitions:
 
     def __init__(
         self, context: TailContext, files: FileSet, subscribers: Subscribers, generations: GenerationLog,
-        copies: CopySearch, finished: FinishedFiles, poll: Callable[[TrackedFile], bool],
+        copies: CopySearch, finished: FinishedFiles, recognizer: Recognizer, poll: Callable[[TrackedFile], bool],
     ) -> None:  # fmt: skip
-        self._context, self._files, self._subscribers = context, files, subscribers
+        self._context, self._files, self._subscribers, self._recognizer = context, files, subscribers, recognizer
         self._generations, self._copies, self._finished, self._poll = generations, copies, finished, poll
 
     def apply(self, outcomes: Iterable[FoundCopy | Abandoned]) -> None:
@@ -77,6 +78,26 @@ class FileTransitions:
         self._poll(file)
         self._subscribers.notify(file)
 
+    def cut(
+        self, known: KnownFile, opened: OwnedSource, place: FileLocation, starts: Mapping[str, Checkpoint],
+        file: TrackedFile | None = None,
+    ) -> None:  # fmt: skip
+        """Continue a file that has lost the end of its content, each sink from its start, under a new generation.
+
+        The offsets after that may have been used for lines that are lost now. They count as lost if a sink had not
+        settled them, as far as the file was larger than it is.
+        """
+        kept, size = max(point.offset for point in starts.values()), opened.open.status().size
+        self._context.emit(events.FileCut(self._context.pipeline, place.name, kept, known.read_to))
+        points = {
+            sink: replace(point, offset=max(point.offset, min(size, known.seen)))
+            for sink, point in known.checkpoints.items()
+        }
+        self.give_up(replace(known, checkpoints=points), file, "truncated")
+        is_found = file is None or file.is_in_last_scan
+        self._generations.start(opened, place, starts, COPY).is_in_last_scan = is_found
+        self._generations.flush()
+
     def give_up(self, known: KnownFile, file: TrackedFile | None, reason: str) -> None:
         """End a generation. Its unread content is lost."""
         self._context.ledger.record_end(known.generation.id, reason, known.seen)
@@ -90,19 +111,20 @@ class FileTransitions:
         else:
             self._subscribers.report_lost(known, reason)
 
-    def track(self, file: TrackedFile, skipped: int) -> None:
-        """Track a file whose generation is durable. `skipped`: bytes at its beginning that are never read."""
-        points, sinks = file.settled, self._subscribers.sinks
-        file.settled = {sink: points.get(sink, points.get("", ORIGIN)) for sink in sinks}
+    def track(self, file: TrackedFile) -> None:
+        """Track a file whose generation is durable."""
+        file.settled = {sink: file.settled.get(sink, ORIGIN) for sink in self._subscribers.sinks}
         file.enter(FilePhase.ROTATED if file.is_in_copy else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
         self._files.add(file, self._context.clock.monotonic())
-        self._subscribers.follow(file, skipped=skipped)
+        self._subscribers.follow(file)
         with suppress(StateError):  # the next scan compares the file again
             self._poll(file)
 
     def restart(self, file: TrackedFile) -> None:
         """Begin a new generation for a file that was truncated. Search its copies for the unread content."""
         place, known = file.place, file.to_known_file()
+        if file.shrunk is not None and file.unread_from >= file.seen and self._continue_cut(file, known):
+            return
         with file.lock_reads(), OwnedSource(file.take_source()) as opened:
             self.search_content(file, "truncated")
             if outcome := self._copies.search_one(known.generation.id):
@@ -111,6 +133,21 @@ class FileTransitions:
                 if opened.open.status().size:
                     self._generations.start(opened, place).is_in_last_scan = file.is_in_last_scan
                     self._generations.flush()
+
+    def _continue_cut(self, file: TrackedFile, known: KnownFile) -> bool:
+        """Continue a delivered file that has lost the end of its content. Return False if it has other content.
+
+        Return True as well while the comparison takes several scans.
+        """
+        starts = dict[str, Checkpoint]()
+        try:
+            file.call_with_source(lambda source: starts.update(self._recognizer.find_starts(known, source)))
+        except Postponed:
+            return True
+        if starts:
+            with file.lock_reads(), OwnedSource(file.take_source()) as opened:
+                self.cut(known, opened, file.place, starts, file)
+        return bool(starts)
 
     def search_content(self, file: TrackedFile, reason: str) -> None:
         """Start to search other files for the content of a file that was truncated or has disappeared."""

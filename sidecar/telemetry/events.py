@@ -130,6 +130,23 @@ class FilesGone(Event, frozen=True):
         )
 
 
+class FileCut(Event, frozen=True):
+    """A file has lost the end of its content, as after a power failure. The rest is read under a new generation."""
+
+    level: ClassVar[str] = "warning"
+    pipeline: str
+    path: str
+    kept: int
+    read: int
+
+    def text(self) -> str:
+        return (
+            f"{self.pipeline}: {self.path!a} has lost its end, as after a power failure: of {self.read} bytes that"
+            f" were read, the first {self.kept} are unchanged; reading continues after these, and what followed them"
+            " before is not known"
+        )
+
+
 class LinkRefused(Event, frozen=True):
     """The sidecar cannot create the hard link that keeps the content of a file if the file is deleted."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.model.checkpoint import ORIGIN, CheckpointUpdate
+from sidecar.model.checkpoint import ORIGIN, CheckpointUpdate, NewGeneration
 from sidecar.model.counts import MAX_COUNT, ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint
@@ -97,7 +97,7 @@ def _settle(ledger: Ledger, number: int, size: int) -> None:
     amounts.add("stored", size, 1)
     if number not in {known.generation.id for known in ledger.unfinished("app")}:
         generation = Generation(number, "app", f"/{number}", 0.0)
-        ledger.add_generations([(generation, FileId(1, number, None), Fingerprint.from_head(b""))])
+        ledger.add_generations([NewGeneration(generation, FileId(1, number, None), Fingerprint.from_head(b""))])
     ledger.commit("app", "sink", [CheckpointUpdate(number, ORIGIN, size, amounts)])
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from sidecar.telemetry.events import BytesLost, FilesGone
+from sidecar.telemetry.events import BytesLost, FileCut, FilesGone
 from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, known_and_partly_delivered, lines
-from tests.support.simulated_sidecar import SimulatedSidecar
+from tests.support.simulated_sidecar import FIRST_NOW, SimulatedSidecar
 
 BANNER = b"".join(b"# line %d of a licence %s\n" % (n, b"-" * 60) for n in range(25))
 assert len(BANNER) > 1024
@@ -74,6 +76,159 @@ def test_a_deleted_file_is_let_go_after_the_grace_or_when_descriptors_are_short(
     world.settle()
 
 
+def renumber(world: SimulatedSidecar, name: str = "app.log") -> None:
+    """The file system gives the file another inode number, also for its open descriptors."""
+    path, renumbered = world.path(name), world.path(".renumbered")
+    shutil.copy2(path, renumbered)
+    for fd in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{fd}") == str(path):
+                other = os.open(renumbered, os.O_RDONLY)
+                os.dup2(other, int(fd), inheritable=False)
+                os.close(other)
+    renumbered.replace(path)
+
+
+@pytest.mark.parametrize("content", [b"a line\n", OLD], ids=["small", "large"])
+def test_an_inode_number_that_changes_while_the_file_is_open(tmp_path: Path, content: bytes) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world, content)
+    for number in range(3):
+        renumber(world)
+        world.live(2)
+        world.write(lines(100 * number, 10))
+        world.live(10)
+    world.restart()
+    world.write(NEW)
+    world.settle()
+    assert world.messages() == expected(content, *(lines(100 * number, 10) for number in range(3)), NEW)
+
+
+def test_an_inode_number_that_changes_while_the_file_is_closed(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log", open_files=2)
+    written = [lines(1000 * number, 20) for number in range(6)]
+    for number, content in enumerate(written):
+        world.write(content, f"{number}.log")
+    world.live(10)
+    for number in range(6):
+        renumber(world, f"{number}.log")
+        world.write(NEW[:480], f"{number}.log")
+    world.live(20)
+    world.settle()
+    assert world.messages() == expected(*written, *[NEW[:480]] * 6)
+
+
+def test_bytes_that_a_tracked_file_has_grown_by_and_that_cannot_be_read_are_seen(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log", open_files=1)
+    delivered(world, OLD)
+    world.write(NEW, "other.log")
+    world.live(4)
+    with world.path().open("r+b") as file:
+        file.write(b"PK\x03\x04")  # as if it were compressed in a way that cannot be read
+    world.write(MORE)
+    world.live(2)
+    assert "app.log" in str(world.tracker.unreadable.reasons())
+    assert world.tracker.waiting_bytes == len(MORE)
+
+
+def test_content_after_a_gap_in_reserved_space_needs_no_other_change_to_be_read(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(bytes(1 << 20))
+    world.live(2)
+    with world.path().open("r+b") as file:
+        file.write(b"one\n")
+        file.seek(500_000)
+        file.write(b"two\n")
+    world.touched()
+    world.live(4)
+    assert world.messages() == ["one", "two"]
+
+
+# ── power failures ──────────────────────────────────────────────────────────────────────────────────────────
+
+WRITTEN = lines(0, 5000)
+assert len(WRITTEN) == 240_000
+
+
+def fail_power(world: SimulatedSidecar, lost: int, how: str) -> None:
+    """The machine stops. The last blocks of the log were not written to disk, although they were delivered."""
+    world.kill()
+    with world.path().open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if how == "NUL":
+            file.seek(size - lost)
+            file.write(bytes(lost))
+        else:
+            file.truncate(size - lost)
+    world.touched()
+
+
+@pytest.mark.parametrize("how", ["shorter", "NUL"])
+@pytest.mark.parametrize("lost", [1000, 4096, 40_000])
+def test_a_log_that_lost_its_end_by_a_power_failure_is_not_stored_again_as_a_whole(
+    tmp_path: Path, lost: int, how: str
+) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world, WRITTEN)
+    fail_power(world, lost, how)
+    world.write(b"\n" + lines(9000, 100))
+    world.settle()
+    stored, reach = world.messages(), 4 * max(lost, 4096)
+    assert set(expected(lines(9000, 100))) <= set(stored)
+    assert len(stored) - len(set(stored)) <= reach // 48
+    (cut,) = [event for event in world.events if isinstance(event, FileCut)]
+    assert len(WRITTEN) - reach - 48 < cut.kept <= len(WRITTEN) - lost
+    assert cut.read == len(WRITTEN)
+    assert world.lost() == 0
+    world.check_balance()
+    world.restart()
+    world.settle()
+    assert world.messages() == stored
+
+
+def test_lines_that_a_power_failure_took_before_they_were_read_are_counted(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, sinks=("sink", "slow"))
+    delivered(world, WRITTEN)
+    world.destinations["slow"].is_down = True
+    world.write(MORE)
+    world.live(4)
+    fail_power(world, len(MORE) - 96, "shorter")
+    world.settle()
+    assert world.balance()["slow"]["lost:truncated"] == len(MORE) - 96
+    assert world.lost() == len(MORE) - 96
+    assert set(world.messages("slow")) == set(expected(WRITTEN, MORE[:96]))
+
+
+def test_other_content_after_a_long_banner_is_no_power_failure(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    banner = lines(0, 1500)
+    assert len(banner) > 64 << 10
+    delivered(world, banner + lines(10_000, 3000))
+    world.kill()
+    world.path().write_bytes(banner + lines(50_000, 100))
+    world.touched()
+    world.settle()
+    assert len(world.messages()) == 1500 + 3000 + 1500 + 100
+
+
+@pytest.mark.parametrize("is_finished", [False, True])
+def test_a_delivered_file_that_becomes_shorter_for_good_and_grows_again(tmp_path: Path, *, is_finished: bool) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world, WRITTEN)
+    if is_finished:
+        world.path().rename(world.path("app.log.1"))
+        world.live(20)
+    name = "app.log.1" if is_finished else "app.log"
+    os.truncate(world.path(name), len(WRITTEN) - 4096)
+    world.touched(name)
+    world.live(20)
+    world.write(b"\n" + NEW, name)
+    world.settle()
+    stored = world.messages()
+    assert len(stored) - len(set(stored)) <= 100 + 4 * 4096 // 48
+    world.check_balance()
+
+
 # ── identity ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -100,6 +255,17 @@ def test_a_refill_with_the_same_beginning_before_the_first_checkpoint_is_no_loss
     world.settle()
     assert world.messages() == expected(BANNER, lines(0, 5), BANNER, lines(50, 9))
     assert world.lost() == 0
+
+
+def test_read_from_end_holds_if_the_sidecar_is_killed_right_after_the_first_scan(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, from_end=True)
+    world.write(OLD)
+    world.scan()
+    world.restart()
+    world.write(NEW)
+    world.live(4)
+    assert world.messages() == expected(NEW)
+    assert world.balance()["sink"] == {"skipped:read_from_end": len(OLD), "stored": len(NEW)}
 
 
 def test_read_from_end_counts_once(tmp_path: Path) -> None:
@@ -424,3 +590,18 @@ def test_a_copy_counts_as_skipped_and_every_byte_adds_up(tmp_path: Path) -> None
     world.settle()
     assert world.balance()["sink"] == {"stored": len(OLD), "skipped:copy": len(OLD)}
     world.check_balance()
+
+
+def test_files_that_are_ignored_because_of_their_age_are_seen(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log", ignore_older=3600.0)
+    delivered(world, OLD)
+    for name in ("a.log", "b.log"):
+        world.path(name).write_bytes(MORE)
+        os.utime(world.path(name), (FIRST_NOW - 7200, FIRST_NOW - 7200))
+    world.live(2)
+    assert world.tracker.old_bytes == 2 * len(MORE)
+    assert world.messages() == expected(OLD)
+    world.write(NEW, "a.log")
+    world.live(4)
+    assert world.tracker.old_bytes == len(MORE)
+    assert world.messages() == expected(OLD, MORE, NEW)

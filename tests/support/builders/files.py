@@ -52,7 +52,7 @@ class FilesFixture(ContextFixture):
     def on_growth(self, tracked: TrackedFile) -> None:
         """Not needed: each test says when the queue is notified."""
 
-    def follow(self, tracked: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def follow(self, tracked: TrackedFile, checkpoint: Checkpoint) -> None:
         self.cursors[Path(tracked.name).name] = Cursor(tracked, checkpoint)
 
     def on_lost(self, known: KnownFile, reason: str) -> None:

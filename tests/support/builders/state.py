@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sidecar.model.checkpoint import NewGeneration
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint
@@ -23,5 +24,5 @@ def dead_letter(start: int, document: str = "{}", sink: str = "search") -> DeadL
 def new_ledger(directory: Path) -> Ledger:
     """Return the ledger of a new database that knows the generation."""
     ledger = Ledger(open_database(directory))
-    ledger.add_generations([(GENERATION, FileId(1, 2, None), Fingerprint.from_head(b"head"))])
+    ledger.add_generations([NewGeneration(GENERATION, FileId(1, 2, None), Fingerprint.from_head(b"head"))])
     return ledger

@@ -44,6 +44,16 @@ def test_every_byte_that_was_seen_is_in_the_balance(supervisor: Supervisor) -> N
     assert (total.pipeline, total.files, total.bytes) == ("app", len(SIZES), sum(SIZES.values()))
 
 
+def test_files_that_are_too_old_are_in_the_balance(tmp_path: Path, logs: Path) -> None:
+    os.utime(logs / "c.log", (1.0, 1.0))
+    pipelines = {"app": {"paths": [f"{logs}/*.log"], "ignore_older": "1h"}}
+    with built_supervisor(build_settings(tmp_path, pipelines=pipelines)) as supervisor:
+        scan(supervisor)
+        (balance,) = snapshot(supervisor).balance
+        assert balance.bytes == {"skipped:ignore_older": SIZES["c"]}
+        assert status.balance_event(balance).seen == sum(SIZES.values())
+
+
 def test_of_many_files_the_first_by_size_and_by_name_are_listed(supervisor: Supervisor) -> None:
     listed = {Path(file.path).stem for file in snapshot(supervisor, most_files=1).files}
     assert listed == {"a", "b"}

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from sidecar.deliver.sink_status import SinkStatus
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import ORIGIN, Checkpoint
+from sidecar.model.checkpoint import ORIGIN
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
@@ -132,14 +132,6 @@ def test_the_position_of_a_sink_is_committed_with_the_checkpoints(fixture: Commi
     fixture.committer.add_settled([cursor.file.generation.id], None)
     fixture.committer.commit(force=True)
     assert fixture.ledger.resume_token("app", "db") == "at 7"
-
-
-def test_bytes_before_the_first_position_are_counted_as_skipped(fixture: CommitterFixture) -> None:
-    cursor = fixture.track("a.log", b"a line\n")
-    fixture.committer.add_skipped(cursor.file, Checkpoint(7, cursor.settled.tail), 7)
-    fixture.committer.commit(force=True)
-    assert fixture.bytes_by_outcome() == {"skipped:read_from_end": 7}
-    assert fixture.stored_offset() == 7
 
 
 def test_a_state_that_cannot_be_written_blocks_and_is_tried_again(fixture: CommitterFixture) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate
+from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, NewGeneration
 from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId, Generation
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
@@ -47,7 +47,7 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
     ledger = Ledger(store)
     for number in range(2000):
         generation = Generation(number + 1, "app", f"/var/log/{number}.log", 0.0)
-        ledger.add_generations([(generation, FileId(1, number, 1), Fingerprint.from_head(b""))])
+        ledger.add_generations([NewGeneration(generation, FileId(1, number, 1), Fingerprint.from_head(b""))])
     store.close()
     size = (tmp_path / "state.db").stat().st_size
     os.truncate(tmp_path / "state.db", size // 2)
@@ -57,7 +57,7 @@ def test_a_torn_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_state_with_a_missing_file_is_refused(tmp_path: Path) -> None:
     store = open_database(tmp_path)
-    Ledger(store).add_generations([(GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b""))])
+    Ledger(store).add_generations([NewGeneration(GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b""))])
     (tmp_path / "kept").write_bytes((tmp_path / "state.db-wal").read_bytes())
     store.close()
     (tmp_path / "state.db").unlink()
@@ -96,7 +96,8 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
             "ALTER TABLE generations DROP COLUMN moved; ALTER TABLE generations DROP COLUMN created_ns;"
             "ALTER TABLE generations DROP COLUMN intent; ALTER TABLE generations DROP COLUMN intent_crc;"
             "ALTER TABLE generations DROP COLUMN format;"
-            "ALTER TABLE checkpoints DROP COLUMN crc; PRAGMA user_version=1;"
+            "ALTER TABLE checkpoints DROP COLUMN crc; ALTER TABLE checkpoints DROP COLUMN marks;"
+            "PRAGMA user_version=1;"
         )
     for name in ("state.db", "state.db-wal"):
         (tmp_path / "old").mkdir(exist_ok=True)

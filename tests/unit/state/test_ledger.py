@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate
+from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, NewGeneration
 from sidecar.model.counts import ByteCounts
 from sidecar.model.file import FileId
 from sidecar.model.fingerprint import Fingerprint, OverlapDigest
@@ -18,7 +18,7 @@ from tests.support.builders.state import GENERATION, dead_letter, new_ledger
 def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_a_restart(tmp_path: Path) -> None:
     store = open_database(tmp_path)
     ledger = Ledger(store)
-    ledger.add_generations([(GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b"head"))])
+    ledger.add_generations([NewGeneration(GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b"head"))])
     amounts = ByteCounts()
     amounts.add("stored", 90, 9)
     amounts.add("dead_letter", 10, 1)
@@ -37,6 +37,19 @@ def test_a_checkpoint_its_dead_letters_and_the_balance_are_there_together_after_
     assert (known.seen, known.boundaries, known.ended) == (120, [120], "")
     assert again.balance()["search"].bytes_ == {"stored": 90, "dead_letter": 10}
     assert again.resume_token("app", "search") == "r1"
+
+
+def test_a_generation_is_added_together_with_where_its_sinks_start(tmp_path: Path) -> None:
+    ledger = Ledger(open_database(tmp_path))
+    start = Checkpoint(70_000, OverlapDigest.from_bytes(b"tail"), crc=7, marks=((66_000, 5), (70_000, 7)))
+    new = NewGeneration(
+        GENERATION, FileId(1, 2, 3), Fingerprint.from_head(b"head"), None, {"search": start}, "read_from_end"
+    )
+    ledger.add_generations([new])
+    (known,) = ledger.unfinished("app")
+    assert known.checkpoints == {"search": start}
+    assert known.seen == 70_000
+    assert ledger.balance()["search"].bytes_ == {"skipped:read_from_end": 70_000}
 
 
 def test_a_finished_generation_is_forgotten_after_a_week_and_its_balance_is_not(tmp_path: Path) -> None:
@@ -58,7 +71,7 @@ def test_the_balance_includes_changes_by_other_processes(tmp_path: Path) -> None
     """It is kept from one question to the next: after commits, also those that fail or make place for dead letters,
     and after what another process does to the dead letters."""
     ledger = Ledger(open_database(tmp_path), DeadLetterLimit(30, "drop_oldest"))
-    ledger.add_generations([(GENERATION, FileId(1, 2, None), Fingerprint.from_head(b"head"))])
+    ledger.add_generations([NewGeneration(GENERATION, FileId(1, 2, None), Fingerprint.from_head(b"head"))])
     other = open_database(tmp_path, exclusive=False)
 
     def commit(offset: int, sink: str, letters: int) -> None:

@@ -173,6 +173,41 @@ def test_a_file_that_holds_what_a_finished_one_held(
     assert type(found) is decision
 
 
+@pytest.mark.parametrize(
+    ("after", "starts"),
+    {
+        "the end is gone": (LONG[:-5000], {"sink": 120_000, "slow": 70_000}),
+        "the end is other text": (LONG[:-5000] + b"x" * 9000, {"sink": 120_000, "slow": 70_000}),
+        "more is gone": (LONG[:110_000], {"sink": 100_000, "slow": 70_000}),
+        "more than half is gone": (LONG[: len(LONG) // 2 - 12], {}),
+        "the beginning is another": (b"X" + LONG[1:], {}),
+    }.values(),
+)
+def test_where_reading_continues_in_a_file_that_lost_its_end(
+    tmp_path: Path, after: bytes, starts: dict[str, int]
+) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(LONG)
+
+    def mark(*offsets: int) -> tuple[tuple[int, int], ...]:
+        return tuple((offset, checksum(LONG[:offset])) for offset in offsets)
+
+    known = remember(path)
+    points = {
+        "sink": replace(known.checkpoints["sink"], marks=mark(66_000, 100_000, 120_000, len(LONG))),
+        "slow": Checkpoint(80_000, OverlapDigest.from_bytes(LONG[:80_000]), marks=mark(70_000)),
+        "new": Checkpoint(0, OverlapDigest.from_bytes(b"")),
+    }
+    with path.open("r+b") as file:
+        file.truncate(0)
+        file.write(after)
+    with opened(path) as source:
+        recognizer = Recognizer(FinishedFiles(()), ContentComparer())
+        found = recognizer.find_starts(replace(known, checkpoints=points), source)
+    assert {sink: point.offset for sink, point in found.items()} == starts
+    assert all(point.tail.matches(LONG[: point.offset]) for point in found.values())
+
+
 def test_a_long_comparison_is_continued_by_the_next_scan(tmp_path: Path) -> None:
     path, copy = tmp_path / "app.log", tmp_path / "copy.log"
     path.write_bytes(LONG * 10)

@@ -1,7 +1,7 @@
 """Which file is this? Decided once for a pipeline, with real files and a real state."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from sidecar.errors import StateError
-from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, Intent, KnownFile
+from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, KnownFile, NewGeneration
 from sidecar.model.counts import ByteCounts
-from sidecar.model.file import FileId, Generation
-from sidecar.model.fingerprint import Fingerprint, OverlapDigest
+from sidecar.model.fingerprint import OverlapDigest
 from sidecar.state.database import Database, open_database
 from sidecar.state.ledger import Ledger
 from sidecar.tail.open_files import OpenFileLimiter
@@ -33,7 +32,7 @@ class RecordingSubscriber:
     def on_growth(self, tracked: TrackedFile) -> None:
         pass
 
-    def follow(self, tracked: TrackedFile, checkpoint: Checkpoint, *, skipped: int = 0) -> None:
+    def follow(self, tracked: TrackedFile, checkpoint: Checkpoint) -> None:
         self.adopted.append((tracked, checkpoint))
 
     def on_lost(self, known: KnownFile, reason: str) -> None:
@@ -235,18 +234,16 @@ class Watched:
     def __init__(self, run: Run, *, is_full: bool = False) -> None:
         self.run, self.is_full = run, is_full
         self.begun: list[tuple[int, int]] = []
-        run.tracker.context.ledger = self  # type: ignore[assignment]
+        run.tracker.context.ledger = self
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run.ledger, name)
 
-    def add_generations(
-        self, generations: Sequence[tuple[Generation, FileId, Fingerprint]], intents: Mapping[int, Intent]
-    ) -> None:
+    def add_generations(self, generations: Sequence[NewGeneration]) -> None:
         if self.is_full:
             raise StateError("the state cannot be written", location="state", hint="free space")
         self.begun.append((len(generations), len(self.run.subscriber.adopted)))
-        self.run.ledger.add_generations(generations, intents)
+        self.run.ledger.add_generations(generations)
 
 
 def burst(folder: Path, files: int) -> None:
