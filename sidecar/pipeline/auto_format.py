@@ -6,6 +6,7 @@ of the file is sent, and never changes. A process that dies earlier has sent not
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -31,7 +32,8 @@ _DETECTED = ("parser", "multiline", "timestamp")
 """The settings of a pipeline that a format contains."""
 
 _MAX_TRIED = 8
-"""Formats of other files that are tried before a format is detected."""
+_MAX_UNRECORDED = 64
+"""Formats that are recorded in one transaction."""
 
 _MAX_FORMATS = 64
 """Formats of which the stages are kept in memory."""
@@ -51,6 +53,11 @@ class AutoStages:
         self._ledger, self._clock, self._emit, self._build = ledger, clock, emit, build
         self._charset = lookup(pipeline.encoding)
         self._stages: dict[str, Stages] = {}
+        self._unrecorded: dict[int, tuple[TrackedFile, str]] = {}
+        """By generation: the file, and its format that is not in the state yet."""
+
+        self._recent = deque(ledger.recent_formats(name, _MAX_TRIED), maxlen=_MAX_TRIED)
+        """Formats of other files, which are tried before a format is detected."""
 
     def select(self, cursor: Cursor) -> Stages | None:
         """Return the stages for the format of the file; see `StageSelector`. Raise `StateError` if it cannot be
@@ -58,10 +65,16 @@ class AutoStages:
         """
         file = cursor.file
         if file.format is None:
-            sample = self._take_sample(cursor)
-            if not sample:
-                return None
-            file.decide_format(lambda: self._decide(file, sample))
+            if file.generation.id not in self._unrecorded:
+                sample = self._take_sample(cursor)
+                if not sample:
+                    return None
+                self._unrecorded[file.generation.id] = file, self._detect(file, sample)
+                if cursor.limit is None and len(self._unrecorded) < _MAX_UNRECORDED:
+                    # Files that are ready as well are detected first, and all formats recorded in one transaction.
+                    cursor.due = self._clock.monotonic()
+                    return None
+            self._record()
         return self._stages_of(file.format or "")
 
     def _take_sample(self, cursor: Cursor) -> bytes:
@@ -85,26 +98,29 @@ class AutoStages:
         due = appeared + MAX_WAIT_S
         return due if due > self._clock.monotonic() else None
 
-    def _decide(self, file: TrackedFile, sample: bytes) -> str:
-        """Return the format of the file, and record it."""
-        text = self._find_known(file.generation.path, sample)
-        if text is None:
-            text = _encode_format(_propose(self._pipeline, sample, self._clock))
-        self._ledger.record_format(file.generation.id, text)
-        self._emit(events.FormatDetected(self._name, file.name, name_format(text)))
+    def _detect(self, file: TrackedFile, sample: bytes) -> str:
+        """Return the last format of the path if it fits, else another one of the pipeline that surely fits, else what
+        is detected. A known format costs a small part of a detection, which counts with hundreds of files.
+        """
+        last = self._ledger.latest_format(self._name, file.generation.path)
+        if last is not None and fits(msgspec.json.decode(last), sample, self._clock):
+            return last
+        for text in self._recent:
+            if text != last and surely_fits(msgspec.json.decode(text), sample, self._clock):
+                return text
+        text = _encode_format(_propose(self._pipeline, sample, self._clock))
+        if text not in self._recent:
+            self._recent.appendleft(text)
         return text
 
-    def _find_known(self, path: str, sample: bytes) -> str | None:
-        """Return the last format of this path if it fits, else another one of the pipeline that surely fits; or None.
-
-        To try a known format costs a small part of a detection, which counts with hundreds of files.
-        """
-        known = self._ledger.known_formats(self._name)
-        own = [text for text, its_path in known if its_path == path][:1]
-        if own and fits(msgspec.json.decode(own[0]), sample, self._clock):
-            return own[0]
-        others = [text for text in dict.fromkeys(text for text, _ in known) if text not in own][:_MAX_TRIED]
-        return next((text for text in others if surely_fits(msgspec.json.decode(text), sample, self._clock)), None)
+    def _record(self) -> None:
+        """Record the detected formats. Another sink may have recorded one in the meantime, which then counts."""
+        recorded = self._ledger.record_formats({number: text for number, (_, text) in self._unrecorded.items()})
+        for number, (file, _) in self._unrecorded.items():
+            file.format = recorded.get(number) or self._ledger.format_of(number)
+            if number in recorded:
+                self._emit(events.FormatDetected(self._name, file.name, name_format(recorded[number])))
+        self._unrecorded.clear()
 
     def _stages_of(self, text: str) -> Stages:
         if text not in self._stages:

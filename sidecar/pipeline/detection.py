@@ -336,7 +336,8 @@ def _best_dated(best: _Try | None, preset: Multiline, lines: LineBatch, clock: C
     """Return the best of `best` and the patterns for lines with a time in a common format."""
     for head in _HEADS:
         for shape, formats in _SHAPES:
-            if head == _HEADS[0] and not _count_starts(shape, lines):
+            found = re.compile(rf"\[?{shape}").match if head == _HEADS[0] else re.compile(shape).search
+            if not any(map(found, lines.texts)):
                 continue
             for tried in _try_shape(head, shape, formats, preset, lines, clock):
                 if tried.times >= _MIN_DATED_SHARE * lines.count:

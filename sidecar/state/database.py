@@ -76,6 +76,8 @@ CREATE TABLE parked (
 """
 """Where reading continues, and the records between the checkpoint and that position that are not settled."""
 
+_FORMATS = "CREATE INDEX detected_formats ON generations (pipeline, path) WHERE format IS NOT NULL;"
+
 _UPGRADES = {
     1: """
 ALTER TABLE generations ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
@@ -98,7 +100,7 @@ INSERT OR IGNORE INTO pipelines SELECT DISTINCT pipeline, '' FROM generations;
 ALTER TABLE dead_letters ADD COLUMN copied INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX uncopied_dead_letters ON dead_letters (number) WHERE copied = 0;
 """,
-    7: "ALTER TABLE generations ADD COLUMN format TEXT;",
+    7: f"ALTER TABLE generations ADD COLUMN format TEXT;{_FORMATS}",
     8: "ALTER TABLE checkpoints ADD COLUMN marks BLOB;",
 }
 """Schema version → statements that upgrade it to the next one."""
@@ -254,7 +256,9 @@ def _create(directory: Path, path: Path) -> None:
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-            connection.executescript(f"BEGIN;{_SCHEMA}{_PARKED}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            connection.executescript(
+                f"BEGIN;{_SCHEMA}{_PARKED}{_FORMATS}PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
+            )
     except sqlite3.Error as error:
         raise _unwritable(directory, error) from error
     new.rename(path)

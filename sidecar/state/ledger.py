@@ -72,20 +72,42 @@ class Ledger:
         with self._store.transaction() as db:
             db.execute("DELETE FROM cuts WHERE generation = ? AND end < ?", (number, before))
 
-    def record_format(self, number: int, text: str) -> None:
-        """Record the format that was detected for the file. Must be durable before a document of it is sent."""
-        with self._store.transaction() as db:
-            db.execute("UPDATE generations SET format = ? WHERE number = ?", (text, number))
+    def record_formats(self, formats: Mapping[int, str]) -> dict[int, str]:
+        """Record the detected formats of generations that have none. Return those that were recorded now.
 
-    def known_formats(self, pipeline: str) -> list[tuple[str, str]]:
-        """Return the formats that were detected in a pipeline, the latest first, each with the path of its file."""
+        Must be durable before a document of them is sent.
+        """
+        with self._store.transaction() as db:
+            update = "UPDATE generations SET format = ? WHERE number = ? AND format IS NULL"
+            return {
+                number: text for number, text in formats.items() if db.execute(update, (text, number)).rowcount == 1
+            }
+
+    def format_of(self, number: int) -> str | None:
+        """Return the recorded format of a generation."""
+        with self._store.reading() as db:
+            row = db.execute("SELECT format FROM generations WHERE number = ?", (number,)).fetchone()
+        return row[0] if row else None
+
+    def latest_format(self, pipeline: str, path: str) -> str | None:
+        """Return the format that was detected last for a file with this path; None if there is none."""
+        with self._store.reading() as db:
+            row = db.execute(
+                "SELECT format FROM generations WHERE pipeline = ? AND path = ? AND format IS NOT NULL"
+                " ORDER BY born DESC LIMIT 1",
+                (pipeline, encode_path(path)),
+            ).fetchone()
+        return row[0] if row else None
+
+    def recent_formats(self, pipeline: str, limit: int) -> list[str]:
+        """Return different formats of the pipeline, those that were detected last first."""
         with self._store.reading() as db:
             rows = db.execute(
-                "SELECT format, path, max(born) FROM generations WHERE pipeline = ? AND format IS NOT NULL"
-                " GROUP BY format, path ORDER BY 3 DESC",
-                (pipeline,),
+                "SELECT format FROM generations WHERE pipeline = ? AND format IS NOT NULL"
+                " GROUP BY format ORDER BY max(born) DESC LIMIT ?",
+                (pipeline, limit),
             ).fetchall()
-        return [(text, decode_path(path)) for text, path, _ in rows]
+        return [text for (text,) in rows]
 
     def record_rename(self, number: int, name: str, seen: int) -> None:
         """Record that the path of the file is now `name`."""

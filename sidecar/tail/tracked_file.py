@@ -373,12 +373,6 @@ class TrackedFile:
                 self._ledger.prune_boundaries(self.generation.id, self._boundaries[0])
             return True
 
-    def decide_format(self, decide: Callable[[], str]) -> None:
-        """Set the format to the result of `decide`, which makes it durable, unless another sink has set it."""
-        with self._lock:
-            if self.format is None:
-                self.format = decide()
-
     def claim(self, chunk: Chunk) -> bool:
         """Reserve a chunk for sending. Return False if a boundary was recorded inside it after it was read."""
         with self._lock:

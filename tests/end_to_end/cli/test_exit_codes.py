@@ -29,7 +29,7 @@ def once(logs: Path, *paths: str, exclude: str = "", limit: int | None = None) -
 
     `limit`: bytes that a file may have, so that the state cannot grow beyond them.
     """
-    command = [sys.executable, "-m", "sidecar", "run", *paths, "--to", "stdout:", "--once"]
+    command = [sys.executable, "-m", "sidecar", "run", *paths, "--to", "stdout:", "--once", "--parser", "plain"]
     command += ["--state-dir", str(logs.parent / "state")]
     done = subprocess.run(
         command, env={**ENVIRON, "SIDECAR_EXCLUDE": exclude}, capture_output=True, text=True, timeout=60, check=False,

@@ -95,7 +95,7 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
             "ALTER TABLE dead_letters DROP COLUMN size; ALTER TABLE dead_letters DROP COLUMN copied;"
             "ALTER TABLE generations DROP COLUMN moved; ALTER TABLE generations DROP COLUMN created_ns;"
             "ALTER TABLE generations DROP COLUMN intent; ALTER TABLE generations DROP COLUMN intent_crc;"
-            "ALTER TABLE generations DROP COLUMN format;"
+            "DROP INDEX detected_formats; ALTER TABLE generations DROP COLUMN format;"
             "ALTER TABLE checkpoints DROP COLUMN crc; ALTER TABLE checkpoints DROP COLUMN marks;"
             "PRAGMA user_version=1;"
         )
