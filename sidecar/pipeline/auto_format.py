@@ -35,6 +35,10 @@ _MAX_TRIED = 8
 _MAX_UNRECORDED = 64
 """Formats that are recorded in one transaction."""
 
+_BLANK = b" \t\r\n\0"
+_MAX_BLANK_BLOCKS = 256
+"""Blocks of the size of a sample that may be blank before the first text. After more of them the file is plain."""
+
 _MAX_FORMATS = 64
 """Formats of which the stages are kept in memory."""
 
@@ -67,8 +71,10 @@ class AutoStages:
         if file.format is None:
             if file.generation.id not in self._unrecorded:
                 sample = self._take_sample(cursor)
-                if not sample:
+                if sample is None:
                     return None
+                if not sample:
+                    return self._stages_of(_PLAIN)  # blank lines, whatever the format of later lines is
                 self._unrecorded[file.generation.id] = file, self._detect(file, sample)
                 if cursor.limit is None and len(self._unrecorded) < _MAX_UNRECORDED:
                     # Files that are ready as well are detected first, and all formats recorded in one transaction.
@@ -77,18 +83,21 @@ class AutoStages:
             self._record()
         return self._stages_of(file.format or "")
 
-    def _take_sample(self, cursor: Cursor) -> bytes:
-        """Return the first lines of the file in UTF-8, or no bytes if it is too early to detect a format."""
+    def _take_sample(self, cursor: Cursor) -> bytes | None:
+        """Return the first lines of the file in UTF-8, no bytes if they are blank and complete, or None if it is too
+        early to detect a format.
+        """
         cursor.due, cursor.is_searching = None, False
         file = cursor.file
-        data = file.pread(SAMPLE_BYTES, 0)[: file.size]
-        file.check_head(0, data[:FINGERPRINT_BYTES])
-        # Without a line end, the first line is longer than the sample, or the file is complete.
-        is_long, is_read_in_part = len(data) == SAMPLE_BYTES, cursor.offset > 0 or cursor.limit is not None
-        sample = _cut_sample(data, self._pipeline, may_be_unterminated=is_long or file.is_last_line_complete)
-        if sample and not (is_long or file.is_last_line_complete or is_read_in_part):
+        data = _read_beginning(file)
+        is_complete = len(data) == SAMPLE_BYTES or file.is_last_line_complete
+        sample = _cut_sample(data, self._pipeline, may_be_unterminated=is_complete)
+        if not is_complete and not sample:
+            return None
+        is_read_in_part = cursor.offset > 0 or cursor.limit is not None
+        if not (is_complete or is_read_in_part):
             cursor.due = self._due_of(file)
-        return b"" if cursor.due else sample
+        return sample if cursor.due is None else None
 
     def _due_of(self, file: TrackedFile) -> float | None:
         """Return until when the first lines wait for more; None if they do not wait."""
@@ -147,14 +156,27 @@ def name_format(text: str) -> str:
     return names if joined is None else f"{names} (multiline: {joined.preset or 'by pattern'})"
 
 
+def _read_beginning(file: TrackedFile) -> bytes:
+    """Return the first bytes of the file, after the blocks of it that are holes or blank. Raise `Truncated`."""
+    data = file.pread(SAMPLE_BYTES, 0)[: file.size]
+    file.check_head(0, data[:FINGERPRINT_BYTES])
+    start = 0
+    for _ in range(_MAX_BLANK_BLOCKS):
+        if len(data) < SAMPLE_BYTES or data.strip(_BLANK):
+            break
+        start = file.find_data(start + len(data))
+        data = file.pread(SAMPLE_BYTES, start)[: max(0, file.size - start)]
+    return data
+
+
 def _cut_sample(data: bytes, pipeline: PipelineSettings, *, may_be_unterminated: bool) -> bytes:
     """Return the whole lines in UTF-8, or no bytes if all of them are empty."""
     charset = lookup(pipeline.encoding).resolve(data)
     end = charset.find_last_line_end(data, 0, 0)
     if not end and may_be_unterminated:
         data, end = data + charset.newline, len(data) + charset.width
-    text = charset.decode(charset.strip_bom(data[:end], 0), 0, "replace")
-    return text.encode() if text.strip(" \t\r\n\0") else b""
+    text = charset.decode(charset.strip_bom(data[:end], 0), 0, "replace").lstrip("\0")
+    return text.encode() if text.encode().strip(_BLANK) else b""
 
 
 def _propose(pipeline: PipelineSettings, sample: bytes, clock: Clock) -> Proposal:

@@ -99,7 +99,8 @@ def many_files(count: int, folder: Path) -> list[float]:
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{number}.log").write_text("one line\n")
     port, state = free_port(), folder / "state"
-    arguments = (f"{folder}/log/*/*.log", "--to", f"sqlite:///{folder}/logs.db", "--state-dir", str(state))
+    options = ("--parser", "plain", "--state-dir", str(state))
+    arguments = (f"{folder}/log/*/*.log", "--to", f"sqlite:///{folder}/logs.db", *options)
     with running(folder / "own.log", *arguments, SIDECAR_ADMIN__LISTEN=str(port)):
         command("wait-ready", "--timeout", "120s", "--state-dir", str(state), timeout=150)
         eventually(lambda: f'what="stored"}} {count * 9}.0' in answer(port), "all is stored", timeout=300)

@@ -47,7 +47,8 @@ def test_ten_thousand_files_are_all_read_within_the_limit_of_descriptors(tmp_pat
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number}.log").write_text(f"{number}\n")
     out = tmp_path / "logs.db"
-    arguments = (f"{tmp_path}/log/**/*.log", "--to", f"sqlite:///{out}", "--state-dir", f"{tmp_path}/state")
+    options = ("--parser", "plain", "--state-dir", f"{tmp_path}/state")
+    arguments = (f"{tmp_path}/log/**/*.log", "--to", f"sqlite:///{out}", *options)
     with running(tmp_path / "own.log", *arguments) as process:
         most = 0
 

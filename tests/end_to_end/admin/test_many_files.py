@@ -119,7 +119,8 @@ def test_of_many_files_those_are_there_that_come_first_in_some_order(composed: C
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MonitoredSidecar]:
     folder, port = tmp_path_factory.mktemp("crowded"), free_port()
     size = sum(path.stat().st_size for path in written(folder, FILES))
-    arguments = (f"{folder}/log/*/*.log", "--to", f"sqlite:///{folder}/logs.db", "--state-dir", f"{folder}/state")
+    options = ("--parser", "plain", "--state-dir", f"{folder}/state")
+    arguments = (f"{folder}/log/*/*.log", "--to", f"sqlite:///{folder}/logs.db", *options)
     with running(folder / "own.log", *arguments, SIDECAR_ADMIN__LISTEN=str(port)) as process:
         assert (
             sidecar("wait-ready", "--timeout", "120s", "--state-dir", f"{folder}/state", timeout=150).returncode == 0

@@ -124,6 +124,34 @@ def test_nothing_is_decided_before_there_is_a_line_with_text(tmp_path: Path, emp
     world.check_balance()
 
 
+def test_a_hole_and_blank_lines_before_the_first_text_are_skipped(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="*.log", pipeline=AUTO)
+    world.write(b"\n" * 200_000 + java(1) + java(2), "blank.log")
+    world.write(b"\0" * 100_000, "hole.log")
+    with world.path("sparse.log").open("wb") as file:
+        file.truncate(1 << 20)
+    world.live(5)
+    for name in ("hole.log", "sparse.log"):
+        world.write(java(1) + java(2), name)
+    world.settle()
+    assert told(world) == ["log4j (multiline: java)"] * 3
+    assert len(documents(world)) == 6
+    world.check_balance()
+
+
+def test_blank_lines_are_read_to_the_end_and_decide_nothing(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, pipeline=AUTO)
+    world.write(b"\n\n")
+    world.settle()
+    assert world.balance()["sink"]["skipped:empty"] == 2
+    assert formats(world) == [None]
+    world.write(java(1) + java(2))
+    world.start()
+    world.settle()
+    assert told(world) == ["log4j (multiline: java)"]
+    world.check_balance()
+
+
 def test_the_format_stays_for_other_lines_a_restart_and_the_rest_of_a_rotated_file(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path, pipeline=AUTO)
     world.write(java(1) + java(2))
