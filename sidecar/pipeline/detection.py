@@ -100,6 +100,7 @@ _SHAPES: tuple[tuple[str, Sequence[str]], ...] = (
     (rf"{_MONTH} {_MONTH} [ \d]\d {_CLOCK}(?: [A-Z]{{3,4}})? \d{{4}}", ("date",)),
     (rf"\d\d?\.\d\d?\.\d{{4}},? {_CLOCK}", ("date",)),
     (r"\d\d?/\d\d?/\d{4},? \d\d?:\d\d:\d\d [AP]M", ("%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p")),
+    (rf"{_MONTH} \d\d?, \d{{4}} \d\d?:\d\d:\d\d [AP]M", ("date",)),
     (rf"\d\d/\d\d/\d{{4}} {_CLOCK}", ("%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S.%f")),
     (rf"\d\d/\d\d/\d\d {_CLOCK}", ("%y/%m/%d %H:%M:%S", "%m/%d/%y %H:%M:%S", "%d/%m/%y %H:%M:%S")),
     (r"\d{8}T\d{6}(?:\.\d{1,9})?Z?", ("iso8601",)),
