@@ -6,6 +6,7 @@ sink that is down delays only the copies. A copy that is sent again has the same
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -20,8 +21,9 @@ from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.dead_letter_document import copy_id, to_document
 from sidecar.model.documents import RenderedDocuments
 from sidecar.model.file import Generation
+from sidecar.pipeline.builder import pod_name
 from sidecar.sinks import registry
-from sidecar.sinks.contract import ResumableSink, SinkSettings
+from sidecar.sinks.contract import IdentifiedSink, ResumableSink, SinkSettings
 from sidecar.state.database import Database
 from sidecar.state.dead_letters import DeadLetterStore
 from sidecar.telemetry import events
@@ -71,7 +73,9 @@ class DeadLetterCopier(threading.Thread):
         super().__init__(name=f"dead letters to {name}", daemon=True)
         self._sink_name, self._letters, self._emit = name, letters, emit
         self._sink = registry.create_sink(settings)
-        if isinstance(self._sink, ResumableSink):
+        if isinstance(self._sink, IdentifiedSink):
+            self._sink.identify(f"dead-letters.{name}.{pod_name(os.environ)}")
+        elif isinstance(self._sink, ResumableSink):
             raise ConfigurationError(
                 "this sink stores documents only in the order of its files, so it cannot get dead letters",
                 location="dead_letters.to", hint="choose another kind of sink",

@@ -7,13 +7,22 @@ this offset on name the documents that are committed in Kafka, but not settled i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 
 import msgspec
 
-Ids = Mapping[str, list[int]]
-"""Ids in few bytes: the generation of each → the first offset, and the distance of each further one."""
+_MAX_DIGITS = 18
+
+
+class PackedIds(msgspec.Struct, frozen=True):
+    """Ids in few bytes."""
+
+    offsets: Mapping[str, Sequence[int]] = {}
+    """Generation → the first offset, and the distance of each further one."""
+
+    others: Sequence[str] = ()
+    """Ids that are not generation and offset, such as those of copies of dead letters."""
 
 
 class ResumeToken(msgspec.Struct, frozen=True):
@@ -28,7 +37,7 @@ class ResumeToken(msgspec.Struct, frozen=True):
     offset: int
     """Offset in the positions topic from which on records have to be read."""
 
-    unsettled: Ids = {}
+    unsettled: PackedIds = PackedIds()
     """Documents of earlier records that are committed in Kafka, but not settled in the state yet."""
 
 
@@ -38,7 +47,7 @@ class PositionRecord(msgspec.Struct, frozen=True):
     writer: str
     """Identifies the sink object that has written the record. Another one means that it has taken over."""
 
-    stored: Ids = {}
+    stored: PackedIds = PackedIds()
     """The documents of the transaction."""
 
 
@@ -67,18 +76,29 @@ def encode_record(record: PositionRecord) -> bytes:
     return _PACK.encode(record)
 
 
-def pack_ids(ids: Iterable[str]) -> Ids:
+def pack_ids(ids: Iterable[str]) -> PackedIds:
     """Return these ids in few bytes."""
     offsets: dict[str, list[int]] = {}
+    others: list[str] = []
     for name in ids:
-        generation, _, offset = name.rpartition("-")
-        offsets.setdefault(generation, []).append(int(offset))
-    return {generation: list(_distances(sorted(found))) for generation, found in offsets.items()}
+        generation, separator, offset = name.rpartition("-")
+        if separator and _is_number(offset):
+            offsets.setdefault(generation, []).append(int(offset))
+        else:
+            others.append(name)
+    return PackedIds({key: list(_distances(sorted(found))) for key, found in offsets.items()}, others)
 
 
-def unpack_ids(packed: Ids) -> Collection[str]:
+def unpack_ids(packed: PackedIds) -> Collection[str]:
     """Return the ids."""
-    return {f"{generation}-{offset}" for generation, steps in packed.items() for offset in accumulate(steps)}
+    rows = packed.offsets.items()
+    return {*packed.others, *(f"{generation}-{offset}" for generation, steps in rows for offset in accumulate(steps))}
+
+
+def _is_number(text: str) -> bool:
+    """Return whether the text is what `str` makes of a number."""
+    is_short = text.isdecimal() and text.isascii() and len(text) <= _MAX_DIGITS
+    return is_short and (text[0] != "0" or text == "0")
 
 
 def _distances(offsets: list[int]) -> Iterator[int]:
