@@ -14,7 +14,7 @@ MINUTES ?= 60
 help:
 	@echo "make demo    an application, a kill -9, and the balance, on the embedded database"
 	@echo "make test    all tests, with the real Elasticsearch and a MongoDB-protocol server"
-	@echo "make test-servers   the sinks against Elasticsearch 8 and 9, OpenSearch 2 and 3, FerretDB; takes long"
+	@echo "make test-servers   the sinks against Elasticsearch 8 and 9, OpenSearch 2 and 3, FerretDB, Kafka; takes long"
 	@echo "make test-cluster   the tests on a real Kubernetes node; needs root"
 	@echo "make check   formatting, lint, types, import contracts, warnings of the C compiler"
 	@echo "make docs    write the tables of docs/reference/configuration.md from the settings"
@@ -37,8 +37,8 @@ $(READY): $(REQUIREMENTS) pyproject.toml $(COMPILED)
 demo: $(READY)
 	$(BIN)/sidecar demo
 
-# The whole matrix: the tests of every sink, then the journeys and the torture with each search server, and the torture
-# with FerretDB. A missing server is a failure. `make test` runs the kit and one journey with each server.
+# The whole matrix: the tests of every sink, then the journeys, the corpus and the torture with each search server, and
+# the torture with FerretDB and Kafka. A missing server is a failure. `make test` runs the kit and one journey with each.
 SEARCH_SERVERS := elasticsearch8 elasticsearch9 opensearch2 opensearch3
 SHORT_TORTURE := --lines 20000 --per-second 4000 --kills 5
 
@@ -47,10 +47,11 @@ test-servers: $(READY)
 	$(MAKE) --no-print-directory components
 	$(BIN)/python -m pytest tests/integration/sinks
 	for server in $(SEARCH_SERVERS); do \
-		LOG_SIDECAR_TEST_SERVER=$$server $(BIN)/python -m pytest -m elasticsearch tests/end_to_end || exit 1; \
+		LOG_SIDECAR_TEST_SERVER=$$server $(BIN)/python -m pytest -m elasticsearch tests/end_to_end tests/corpus || exit 1; \
 		$(BIN)/python -m tests.chaos.torture $(SHORT_TORTURE) --sink elasticsearch --search-server $$server || exit 1; \
 	done
 	$(BIN)/python -m tests.chaos.torture $(SHORT_TORTURE) --sink mongodb --mongodb-server ferretdb
+	$(BIN)/python -m tests.chaos.torture $(SHORT_TORTURE) --sink kafka
 
 components: $(READY)
 	@failed=0; for each in "java_servers --prepare" go_programs; do \

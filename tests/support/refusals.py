@@ -88,3 +88,14 @@ REFUSED_BY_SEARCH_SERVERS: dict[str, tuple[dict[str, Any], dict[str, Any], str]]
     "text after the document": ({}, {}, f'{{"f":1}}{{"f":"{SECRET}"}}'),
 }  # fmt: skip
 """Kind → mapping of the index, its settings, and a document that does not fit."""
+
+_STORED_BY = {
+    "opensearch2": {"dense_vector", "dense_vector, a text", "a field name of blanks"},
+    "opensearch3": {"dense_vector", "dense_vector, a text", "a field name of blanks"},
+}
+"""Server → kinds for which it has no such field, or whose documents it stores."""
+
+
+def refused_by(server: str) -> list[str]:
+    """Return the kinds that this server refuses."""
+    return [kind for kind in REFUSED_BY_SEARCH_SERVERS if kind not in _STORED_BY.get(server, ())]
