@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
 from typing import Any, Literal
@@ -40,16 +40,23 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def documents(self) -> list[str]:
         """Each document as JSON text without line ends."""
-        return [text for part in self.parts for text in part.json_lines()]
+        return list(self.iterate_documents())
+
+    def iterate_documents(self) -> Iterator[str]:
+        """Yield each document as JSON text without line ends. `documents` stays in memory as long as the batch."""
+        return (text for part in self.parts for text in part.json_lines())
 
     def objects(self) -> list[dict[str, Any]]:
         """Return each document as a dictionary. Of a repeated key, it has the last value."""
         found: list[dict[str, Any]] = _OBJECTS.decode_lines("\n".join(self.documents))
         return found
 
-    def encode(self, framing: BulkFraming) -> bytes:
-        """Return all documents in this framing, in order, as UTF-8."""
-        return b"".join([part.encode(framing) for part in self.parts])
+    def encode(self, framing: BulkFraming) -> list[bytes]:
+        """Return the documents of each part in this framing, as UTF-8.
+
+        The parts of most batches are already encoded. Joining them would take their memory a second time.
+        """
+        return [part.encode(framing) for part in self.parts]
 
     @cached_property
     def event_times(self) -> list[str]:

@@ -13,11 +13,16 @@ from sidecar.model.file import Generation
 
 
 class BulkFraming(msgspec.Struct, frozen=True):
-    """The text around a document in a bulk request: `prefix + id + separator + document + "\\n"`."""
+    """The text around a document in a bulk request: `prefix + id + separator + document + "\\n"`.
+
+    Without `has_ids` it is `separator + document + "\\n"`.
+    """
 
     prefix: str
     separator: str
     """Text between id and document. It ends with a line end if the document is on a separate line."""
+
+    has_ids: bool = True
 
 
 DOCUMENT_OVERHEAD_BYTES = 100
@@ -98,11 +103,12 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
         ]
 
     def encode(self, framing: BulkFraming) -> bytes:
-        head, close = f"{framing.prefix}{self.generation.id_prefix}-", f"{self.close}\n"
         starts, bodies = list(self.starts), list(self.bodies)
+        names = (f"{framing.prefix}{self.generation.id_prefix}-", starts) if framing.has_ids else ()
         timed = (framing.separator + '{"@timestamp":"', list(self.times), '",')
         opening = (framing.separator + "{",) if self.has_own_timestamp else timed
-        return native.join_columns(len(self), (head, starts, *opening, bodies, self.tail, starts, close))
+        closing = (self.tail, starts, f"{self.close}\n")
+        return native.join_columns(len(self), (*names, *opening, bodies, *closing))
 
     def timestamps(self) -> list[str]:
         return list(self.known_times)
@@ -135,6 +141,8 @@ class RenderedDocuments(msgspec.Struct, frozen=True):
         return list(self.documents)
 
     def encode(self, framing: BulkFraming) -> bytes:
+        if not framing.has_ids:
+            return "".join([f"{framing.separator}{text}\n" for text in self.documents]).encode()
         pairs = zip(self.ids(), self.documents, strict=True)
         return "".join([f"{framing.prefix}{name}{framing.separator}{text}\n" for name, text in pairs]).encode()
 

@@ -7,7 +7,7 @@ This module is imported only if `aws_region` is set, because `botocore` takes 14
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import botocore.auth
 import botocore.awsrequest
@@ -27,9 +27,12 @@ def create_signer(region: str, service: str) -> Signer:
     if credentials is None:
         raise _no_credentials("none were found")
 
-    def sign(method: str, url: str, host: str, body: bytes) -> Mapping[str, str]:
+    def sign(method: str, url: str, host: str, body: Sequence[bytes]) -> Mapping[str, str]:
         # Other headers are not signed, because a proxy may change them.
-        headers = {"host": host, "x-amz-content-sha256": hashlib.sha256(body).hexdigest()}
+        digest = hashlib.sha256()
+        for piece in body:
+            digest.update(piece)
+        headers = {"host": host, "x-amz-content-sha256": digest.hexdigest()}
         request = botocore.awsrequest.AWSRequest(method, url, headers)
         try:
             frozen = credentials.get_frozen_credentials()

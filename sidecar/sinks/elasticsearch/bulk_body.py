@@ -6,8 +6,8 @@ are already encoded, and the body is nearly free.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, repeat
 
 from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.batch import Batch
@@ -16,6 +16,7 @@ from sidecar.sinks.common.target_name import FieldValue, decode_members
 from sidecar.sinks.elasticsearch.data_stream import add_stream_fields
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
+_CREATE_WITHOUT_ID = BulkFraming("", '{"create":{}}\n', has_ids=False)
 _CREATE = BulkFraming('{"create":{"_id":"', '"}}\n')
 
 
@@ -29,27 +30,32 @@ class BulkBody:
         self._routing = FieldValue(settings.routing[1:-1]) if settings.routing else None
         stream = settings.data_stream
         self._has_many_streams = stream is not None and stream.template().fixed is None
-        self._is_uniform = self._has_ids and not (self._pipeline or self._routing or self._has_many_streams)
+        self._framing = _CREATE if self._has_ids else _CREATE_WITHOUT_ID
+        self._is_uniform = not (self._pipeline or self._routing or self._has_many_streams)
 
     @property
     def framing(self) -> BulkFraming | None:
         """The framing of most documents; None if each document has a different action line."""
-        return _CREATE if self._is_uniform else None
+        return self._framing if self._is_uniform else None
 
-    def encode(self, batch: Batch, names: str | Sequence[str]) -> bytes:
-        """Return the body for these documents. `names`: the index of all documents, which is then in the URL, or of
-        each.
+    def encode(self, batch: Batch, names: str | Sequence[str]) -> list[bytes]:
+        """Return the body for these documents, a piece for each part of the batch.
+
+        `names`: the index of all documents, which is then in the URL, or of each.
         """
         if self._is_uniform and isinstance(names, str):
-            return batch.encode(_CREATE)
+            return batch.encode(self._framing)
+        items = self._iterate_items(batch, names)
+        return ["".join(islice(items, len(part))).encode() for part in batch.parts]
+
+    def _iterate_items(self, batch: Batch, names: str | Sequence[str]) -> Iterator[str]:
+        """Yield the action line and the document of each item."""
         indexes: Iterable[str] = repeat("") if isinstance(names, str) else names
-        ids: Iterable[str] = batch.ids if self._has_ids else repeat("")
+        ids = (key for part in batch.parts for key in part.ids()) if self._has_ids else repeat("")
         rows = zip(
-            indexes, ids, self._pipelines(batch), self._routings(batch), self._documents(batch, names), strict=False
+            self._documents(batch, names), indexes, ids, self._pipelines(batch), self._routings(batch), strict=False
         )
-        return "".join(
-            [f"{action_line(index, key, pipeline, route)}\n{text}\n" for index, key, pipeline, route, text in rows]
-        ).encode()
+        return (f"{action_line(index, key, pipeline, route)}\n{text}\n" for text, index, key, pipeline, route in rows)
 
     def _pipelines(self, batch: Batch) -> Iterable[str]:
         if self._pipeline is None:
@@ -60,13 +66,14 @@ class BulkBody:
     def _routings(self, batch: Batch) -> Iterable[str]:
         if self._routing is None:
             return repeat("")
-        return [self._routing.read(decode_members(document)) for document in batch.documents]
+        return (self._routing.read(decode_members(document)) for document in batch.iterate_documents())
 
     def _documents(self, batch: Batch, names: str | Sequence[str]) -> Iterable[str]:
         if not self._has_many_streams:
-            return batch.documents
+            return batch.iterate_documents()
         streams: Iterable[str] = repeat(names) if isinstance(names, str) else names
-        return [add_stream_fields(text, stream) for text, stream in zip(batch.documents, streams, strict=False)]
+        pairs = zip(batch.iterate_documents(), streams, strict=False)
+        return (add_stream_fields(text, stream) for text, stream in pairs)
 
 
 def action_line(index: str, name: str, pipeline: str = "", routing: str = "") -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import os
 import ssl
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import certifi
@@ -44,13 +44,14 @@ class BulkRequest(NamedTuple):
     target: str
     """Path and query of the URL."""
     headers: Mapping[str, str]
-    body: bytes
+    body: Sequence[bytes] | None
+    """The pieces of the body."""
 
 
 class _EncodedBodySerializer(elastic_transport.Serializer):
-    """Sends bytes unchanged."""
+    """Sends a body, or its pieces, unchanged."""
 
-    def dumps(self, data: bytes) -> bytes:
+    def dumps(self, data: Any) -> Any:
         return data
 
 
@@ -116,7 +117,7 @@ def choose_proxy(settings: ElasticsearchSettings, host: str) -> Proxy | None:
         raise Misconfigured(error.message, location=error.location, hint=error.hint) from error
 
 
-def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes) -> BulkRequest:
+def create_bulk_request(settings: ElasticsearchSettings, index: str, body: Sequence[bytes]) -> BulkRequest:
     """Return a request with these documents. If `index` is empty, each action line in `body` has an index."""
     path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
     query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
@@ -126,8 +127,13 @@ def create_bulk_request(settings: ElasticsearchSettings, index: str, body: bytes
     query |= {name: "true" for name, is_set in flags.items() if is_set}
     target = f"{path}?{urlencode({**query, **settings.parameters}, quote_via=quote)}"
     if settings.compress:
-        return BulkRequest(target, _COMPRESSED_HEADERS, isal_zlib.compress(body, _COMPRESSION_LEVEL, _GZIP))
+        return BulkRequest(target, _COMPRESSED_HEADERS, [_compress(body)])
     return BulkRequest(target, _HEADERS, body)
+
+
+def _compress(body: Sequence[bytes]) -> bytes:
+    compressor = isal_zlib.compressobj(_COMPRESSION_LEVEL, isal_zlib.DEFLATED, _GZIP)
+    return b"".join([*map(compressor.compress, body), compressor.flush()])
 
 
 def _server_timeout(timeout_s: float) -> str:

@@ -45,7 +45,7 @@ def name_server(settings: ElasticsearchSettings) -> str:
         closing(_create_client(settings)) as client,
     ):
         return name_product(client.info().body)
-    request = BulkRequest("/", {"accept": "application/json"}, b"")
+    request = BulkRequest("/", {"accept": "application/json"}, None)
     with suppress(DeliveryError):
         meta, answer = _send(settings, "GET", request, msgspec.json.decode)
         return name_product(answer) or meta.headers.get("x-elastic-product") or ""
@@ -132,7 +132,7 @@ def _send(
 ) -> elastic_transport.TransportApiResponse:
     at = settings.destination()
     with translate_errors(TRANSPORT_ERRORS, at), closing(create_transport(settings, 1, decode)) as transport:
-        return transport.perform_request(method, request.target, headers=request.headers, body=request.body or None)
+        return transport.perform_request(method, request.target, headers=request.headers, body=request.body)
 
 
 def _name_foreign_server(settings: ElasticsearchSettings) -> str:

@@ -17,7 +17,7 @@ import ssl
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http import client as http
 from typing import Any, ClassVar
@@ -45,8 +45,9 @@ _KEPT_HEADERS = ("content-type", "retry-after", "location", "server", "x-elastic
 _PLAIN = {"content-type": "text/plain"}
 
 
-Signer = Callable[[str, str, str, bytes], Mapping[str, str]]
-"""Called with method, URL, `Host` and body of a request; returns the headers that sign it. Raises `SigningError`."""
+Signer = Callable[[str, str, str, Sequence[bytes]], Mapping[str, str]]
+"""Called with method, URL, `Host` and the pieces of the body of a request; returns the headers that sign it. Raises
+`SigningError`."""
 
 
 class ResponseTooLarge(elastic_transport.ConnectionError):
@@ -84,21 +85,25 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         self,
         method: str,
         target: str,
-        body: bytes | None = None,
+        body: bytes | Sequence[bytes] | None = None,
         headers: elastic_transport.HttpHeaders | None = None,
         request_timeout: Any = DEFAULT,
     ) -> NodeApiResponse:
+        """Send a request. `body` may be in pieces: joined, they would take their memory a second time."""
         timeout = self.config.request_timeout if request_timeout is DEFAULT else request_timeout
         started_at = time.monotonic()
         deadline = started_at + (timeout or _MAX_TIMEOUT_S)
         sent = self._headers.copy()
         sent.update(headers or {})
+        pieces = [body] if isinstance(body, bytes) else body
+        if pieces is not None:
+            sent["content-length"] = str(sum(map(len, pieces)))
         path = f"{self.path_prefix}{target}"
         if self._sign is not None:
             host = self.host if (self.scheme, self.port) in _DEFAULT_PORTS else self._address
-            sent.update(self._sign(method, f"{self.scheme}://{host}{path}", host, body or b""))
+            sent.update(self._sign(method, f"{self.scheme}://{host}{path}", host, pieces or ()))
         try:
-            status, kept, data = self._exchange(method, path, body, dict(sent), deadline)
+            status, kept, data = self._exchange(method, path, pieces, dict(sent), deadline)
         except (OSError, http.HTTPException, zlib.error, elastic_transport.ConnectionError) as error:
             failure = _translate(error)
             failure.add_note(self._address)
@@ -113,7 +118,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
             self._idle.pop().close()
 
     def _exchange(
-        self, method: str, target: str, body: bytes | None, headers: dict[str, str], deadline: float
+        self, method: str, target: str, body: Sequence[bytes] | None, headers: dict[str, str], deadline: float
     ) -> tuple[int, dict[str, str], bytes]:
         """Send a request. Return status, headers and body of the response.
 
@@ -127,7 +132,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         return self._exchange_over(self._connect(deadline), method, target, body, headers, deadline)
 
     def _exchange_over(
-        self, sock: socket.socket, method: str, target: str, body: bytes | None, headers: dict[str, str],
+        self, sock: socket.socket, method: str, target: str, body: Sequence[bytes] | None, headers: dict[str, str],
         deadline: float,
     ) -> tuple[int, dict[str, str], bytes]:  # fmt: skip
         """Send a request over this connection, and keep the connection if it can be reused."""
@@ -284,8 +289,9 @@ def _time_left(deadline: float) -> float:
 
 
 def _send(
-    connection: http.HTTPConnection, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
-) -> bool:
+    connection: http.HTTPConnection, method: str, target: str, body: Sequence[bytes] | None,
+    headers: Mapping[str, str],
+) -> bool:  # fmt: skip
     """Send a request. Return False if the server stopped reading early: it may answer before it has read all."""
     try:
         connection.request(method, target, body, headers)

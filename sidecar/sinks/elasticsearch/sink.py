@@ -118,7 +118,7 @@ class ElasticsearchSink(RoutedSink):
         name = self._index.render(datetime.fromtimestamp(self._clock.now(), UTC))
         key = "log-sidecar-probe" if settings.document_id == "position" else ""
         body = f"{action_line('', key)}\n{_REFUSED}\n".encode()
-        answer = send_once(settings, create_bulk_request(settings, name, body))
+        answer = send_once(settings, create_bulk_request(settings, name, [body]))
         result = collect_results(answer, 1, name, settings.destination())
         if result.error is not None:
             raise result.error
@@ -146,7 +146,7 @@ class ElasticsearchSink(RoutedSink):
     def close(self) -> None:
         self._transport.close()
 
-    def _send(self, index: str, batch: Batch, body: bytes) -> object:
+    def _send(self, index: str, batch: Batch, body: Sequence[bytes]) -> object:
         """Send a bulk request. Return the decoded response. Raise `DeliveryError` if the whole request failed."""
         request = create_bulk_request(self._settings, index, body)
         try:

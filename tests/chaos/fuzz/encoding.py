@@ -41,7 +41,7 @@ def check(data: bytes) -> None:
 
 
 def _check_bulk(batch: Batch) -> None:
-    body = batch.encode(BulkFraming('{"create":{"_id":"', '"}}\n'))
+    body = b"".join(batch.encode(BulkFraming('{"create":{"_id":"', '"}}\n')))
     *lines, end = body.split(b"\n")
     assert end == b""
     assert [json.loads(line) for line in lines[::2]] == [{"create": {"_id": name}} for name in batch.ids]

@@ -85,7 +85,8 @@ def test_no_line_becomes_a_second_document_in_the_body_of_a_request(parser: Any)
     lines = [GOOD, *SECOND_DOCUMENTS, GOOD]
     found, documents = shipped(lines, parser)
     assert found.count == len(lines)
-    body = Batch([documents]).encode(BulkFraming('{"create":{"_id":"', '"}}\n')).split(b"\n")
+    (encoded,) = Batch([documents]).encode(BulkFraming('{"create":{"_id":"', '"}}\n'))
+    body = encoded.split(b"\n")
     assert body.pop() == b""
     assert body[::2] == [b'{"create":{"_id":"z-%d"}}' % start for start in starts(lines)]
     for start, text in zip(starts(lines), body[1::2], strict=True):

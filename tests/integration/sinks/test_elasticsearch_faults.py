@@ -20,6 +20,7 @@ import trustme
 from elastic_transport import NodeConfig
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.model.batch import Batch
 from sidecar.sinks.elasticsearch import node as node_module
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
@@ -68,6 +69,31 @@ def test_a_compressed_request_and_its_compressed_answer_are_the_same_as_plain_on
     told = {"content-encoding": "gzip", "accept-encoding": "gzip"}
     assert {name: compressed.headers.get(name) for name in told} == told
     assert "content-encoding" not in plain.headers
+
+
+@pytest.mark.parametrize(
+    ("settings", "actions"),
+    [
+        ({}, ('{"create":{"_id":"ID"}}', '{"create":{"_id":"ID"}}')),
+        ({"document_id": "none"}, ('{"create":{}}', '{"create":{}}')),
+        (
+            {"index": "app-{k:none}"},
+            ('{"create":{"_index":"app-1","_id":"ID"}}', '{"create":{"_index":"app-2","_id":"ID"}}'),
+        ),
+    ],
+)
+@pytest.mark.parametrize("compress", [False, True])
+def test_the_parts_of_a_batch_are_one_body(
+    proxy: ElasticsearchProxy, settings: dict[str, Any], actions: tuple[str, ...], compress: bool
+) -> None:
+    texts = ('{"k":1}', '{"k":"2"}')
+    batch = Batch([part for text in texts for part in batch_of(text).parts])
+    proxy.answer(200, b'{"errors":false,"items":[%b,%b]}' % (CREATED, CREATED))
+    assert sink_at(proxy, compress=compress, **settings).write(batch).stored == range(2)
+    body = proxy.requests[0].body
+    rows = zip(actions, batch.ids, texts, strict=True)
+    expected = "".join(f"{action.replace('ID', key)}\n{text}\n" for action, key, text in rows)
+    assert (gzip.decompress(body) if compress else body).decode() == expected
 
 
 @pytest.mark.parametrize("items", [b"", CREATED, CREATED + b"," + CREATED + b"," + CREATED])

@@ -107,6 +107,9 @@ def test_the_fast_and_the_general_path_build_the_same_bytes(rows: list[tuple[str
     assert at_a_stroke.encode(BulkFraming("<", ">\n")).decode() == "".join(
         f"<{name}>\n{text}\n" for name, text in pairs
     )
+    without_ids = BulkFraming("", "{}\n", has_ids=False)
+    assert at_a_stroke.encode(without_ids).decode() == "".join(f"{{}}\n{t}\n" for t in at_a_stroke.json_lines())
+    assert one_by_one.encode(without_ids) == at_a_stroke.encode(without_ids)
 
 
 LEAVES = {
