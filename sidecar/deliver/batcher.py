@@ -30,10 +30,13 @@ class BatchLimits(msgspec.Struct, frozen=True):
     """How long the first record of a batch waits for others."""
 
     concurrency: int
-    """Maximum number of batches in flight to a sink that answers quickly."""
+    """Number of batches that may be in flight at once, whatever their size."""
 
     max_concurrency: int | None = None
     """Maximum number of batches in flight to a sink that answers slowly; None: `concurrency`."""
+
+    in_flight_bytes: int = 0
+    """Maximum bytes of memory for the documents in flight, if there are more batches than `concurrency`."""
 
     def chunk_records(self, overhead: int, records: int) -> int:
         """Return how many records the next chunk may have.
@@ -61,6 +64,11 @@ class BatchPart(msgspec.Struct):
         """Bytes that count against the limit of a batch."""
         return max(self.log_bytes, self.documents.size // EXPANSION)
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of memory that the documents take until they are settled."""
+        return self.documents.held_bytes
+
 
 class Batcher:
     """Collects parts until the batch is full or old enough to be sent.
@@ -74,6 +82,9 @@ class Batcher:
         self._opened_at = 0.0
         self._records = 0
         self._bytes = 0
+        self.held_bytes = 0
+        """Bytes of memory of the documents in the batch."""
+
         self._overhead = 0
         """Average bytes by which a document of the last part is longer than its line."""
 
@@ -108,6 +119,7 @@ class Batcher:
         self._parts.append(part)
         self._records += count
         self._bytes += part.weight
+        self.held_bytes += part.held_bytes
 
     def is_due(self, now: float, *, quiet_since: float, is_last: bool) -> bool:
         """Return whether to send the batch now: it is full, old enough, the last batch, or the first after a pause.
@@ -132,4 +144,4 @@ class Batcher:
 
     def clear(self) -> None:
         """Drop all documents of the batch."""
-        self._parts, self._records, self._bytes = [], 0, 0
+        self._parts, self._records, self._bytes, self.held_bytes = [], 0, 0, 0

@@ -6,9 +6,10 @@ import gc
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Literal
 
 from sidecar.deliver.backoff import RetryPause
-from sidecar.deliver.batcher import BatchPart
+from sidecar.deliver.batcher import BatchLimits, BatchPart
 from sidecar.deliver.context import SinkContext
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sink_session import SinkSession
@@ -38,16 +39,22 @@ class Sender:
     """
 
     def __init__(
-        self, context: SinkContext, session: SinkSession, workers: WorkerLimit, status: SinkStatus,
+        self, context: SinkContext, session: SinkSession, limits: BatchLimits, status: SinkStatus,
         post: Callable[[Task], None], on_delivered: OnDelivered, spawn: Spawn | None = None,
     ) -> None:  # fmt: skip
-        self._context, self._session, self._workers, self._status = context, session, workers, status
+        self._context, self._session, self._limits, self._status = context, session, limits, status
+        self._workers = WorkerLimit(limits.concurrency, limits.max_concurrency or limits.concurrency)
         self._post, self._on_delivered, self._spawn = post, on_delivered, spawn or self._spawn_thread
         self._pause = RetryPause()
         self.delivered_at = context.clock.monotonic()
         self.last_send_at = float("-inf")
         self.in_flight = 0
         self.in_flight_bytes = 0
+        """Bytes of log in the batches in flight."""
+
+        self._held_bytes = 0
+        """Bytes of memory of the documents in flight."""
+
         self._failure: DeliveryError | None = None
         """The first error since the last `back_off`. No batch is sent before the next `back_off`."""
 
@@ -56,10 +63,15 @@ class Sender:
         """Whether no batch is in flight, and `back_off` need not be called."""
         return not self.in_flight and self._failure is None
 
-    @property
-    def has_slot(self) -> bool:
-        """Whether one more batch may be in flight. After a failure, only one may be, until a batch succeeds."""
-        return self.in_flight < (1 if self._pause.failures else self._workers.limit)
+    def has_slot(self, held_bytes: int) -> bool:
+        """Return whether one more batch, which takes `held_bytes` of memory, may be in flight.
+
+        After a failure only one may be in flight, until a batch succeeds.
+        """
+        if self.in_flight >= (1 if self._pause.failures else self._workers.limit):
+            return False
+        fits = self._held_bytes + held_bytes <= self._limits.in_flight_bytes
+        return fits or self.in_flight < self._limits.concurrency
 
     def is_available(self, now: float) -> bool:
         """Return whether batches may be read and sent: the sink did not fail, or the pause has ended."""
@@ -84,8 +96,7 @@ class Sender:
     def send(self, parts: Sequence[BatchPart]) -> None:
         """Start to write a batch. If it does not fail, `on_delivered` is called with its result."""
         self.last_send_at = self._context.clock.monotonic()
-        self.in_flight += 1
-        self.in_flight_bytes += _count_bytes(parts)
+        self._count_in_flight(parts, 1)
         self._spawn(partial(self._deliver, parts))
 
     def report_failure(self) -> bool:
@@ -108,6 +119,11 @@ class Sender:
         """Try a sink that has failed again at once, and once more just before `give_up_at`."""
         self._pause.drain(self._context.clock.monotonic(), give_up_at)
 
+    def _count_in_flight(self, parts: Sequence[BatchPart], sign: Literal[1, -1]) -> None:
+        self.in_flight += sign
+        self.in_flight_bytes += sign * sum(part.log_bytes for part in parts)
+        self._held_bytes += sign * sum(part.held_bytes for part in parts)
+
     def _spawn_thread(self, task: Task) -> None:
         name = f"{self._context.pipeline} to {self._context.sink} (batch)"
         threading.Thread(target=task, name=name, daemon=True).start()
@@ -126,8 +142,7 @@ class Sender:
     ) -> None:
         is_complete = isinstance(result, DeliveryResult) and result.attempts == 1 and not result.postponed
         self._workers.count_answer(duration_s, self.in_flight, is_complete=is_complete)
-        self.in_flight -= 1
-        self.in_flight_bytes -= _count_bytes(parts)
+        self._count_in_flight(parts, -1)
         counters = self._context.counters
         if isinstance(result, DeliveryError):
             counters.retries += 1
@@ -155,7 +170,3 @@ class Sender:
                     self._context.pipeline, self._context.sink, len(result.rejected), first.kind, first.reason
                 )
             )
-
-
-def _count_bytes(parts: Sequence[BatchPart]) -> int:
-    return sum(part.log_bytes for part in parts)

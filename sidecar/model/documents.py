@@ -25,6 +25,9 @@ class BulkFraming(msgspec.Struct, frozen=True):
     has_ids: bool = True
 
 
+_RECORD_BYTES = 130
+"""Bytes of memory for the offset and the timestamp of one document."""
+
 DOCUMENT_OVERHEAD_BYTES = 100
 """Approximate bytes of a document in addition to its fields: timestamp, offset and id."""
 
@@ -43,6 +46,11 @@ class Documents(Protocol):
     @property
     def size(self) -> int:
         """Approximate bytes in a request."""
+        ...
+
+    @property
+    def held_bytes(self) -> int:
+        """Approximate bytes of memory that the documents take until they are settled."""
         ...
 
     def ids(self) -> list[str]:
@@ -89,6 +97,10 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
     def size(self) -> int:
         return sum(map(len, self.bodies)) + len(self) * (len(self.tail) + len(self.close) + DOCUMENT_OVERHEAD_BYTES)
 
+    @property
+    def held_bytes(self) -> int:
+        return self.size + len(self) * _RECORD_BYTES
+
     def ids(self) -> list[str]:
         head = self.generation.id_prefix
         return [f"{head}-{start}" for start in self.starts]
@@ -130,6 +142,10 @@ class RenderedDocuments(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         return sum(map(len, self.documents)) + len(self) * DOCUMENT_OVERHEAD_BYTES
+
+    @property
+    def held_bytes(self) -> int:
+        return self.size + len(self) * _RECORD_BYTES
 
     def ids(self) -> list[str]:
         if self.known_ids is not None:
@@ -174,6 +190,10 @@ class EncodedDocuments(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         return len(self.body)
+
+    @property
+    def held_bytes(self) -> int:
+        return self.size + len(self) * _RECORD_BYTES
 
     def ids(self) -> list[str]:
         head = self.generation.id_prefix

@@ -133,16 +133,15 @@ def batch_limits(
 ) -> BatchLimits:
     """Return the limits of the batches for `sink`.
 
-    Each shipper may have `concurrency` batches in flight, or up to `max_concurrency` if they fit into its memory.
+    Each shipper may have `concurrency` batches in flight, or up to `max_concurrency` if their documents fit into its
+    memory.
     """
     # The memory is divided equally. The share of a shipper is for its batches in flight and the one being filled.
     shippers = sum(len(settings.sinks_of(name)) for name in settings.pipelines)
-    share = settings.limits.memory // (shippers * (concurrency + 1) * EXPANSION)
-    max_bytes = max(_MIN_BATCH_BYTES, min(sink.batch_bytes, share))
-    # While it is sent, a batch also exists as a request.
-    fitting = settings.limits.memory // (shippers * max_bytes * (EXPANSION + 1)) - 1
-    most = max(concurrency, min(max_concurrency or concurrency, fitting))
-    return BatchLimits(sink.batch_records, max_bytes, sink.linger, concurrency, most)
+    share, copies = settings.limits.memory // shippers, 1 + sink.request_copies
+    max_bytes = max(_MIN_BATCH_BYTES, min(sink.batch_bytes, share // ((concurrency * copies + 1) * EXPANSION)))
+    in_flight_bytes = (share - max_bytes * EXPANSION) // copies
+    return BatchLimits(sink.batch_records, max_bytes, sink.linger, concurrency, max_concurrency, in_flight_bytes)
 
 
 def dead_letter_limit(settings: Settings) -> DeadLetterLimit:

@@ -18,7 +18,6 @@ from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sender import Sender, Spawn
 from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
-from sidecar.deliver.workers import WorkerLimit
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
@@ -87,10 +86,9 @@ class Shipper(threading.Thread):
         self._reader = ChunkReader(sink_name, stages, self._queue, self._backlog, self._committer, tracker)
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
         self._processor = ChunkProcessor(context, framing)
-        workers = WorkerLimit(limits.concurrency, limits.max_concurrency or limits.concurrency)
         self._session = SinkSession(context, sink, ledger, self._stop_now)
         self._sender = Sender(
-            context, self._session, workers, self._status, self._inbox.put, self._on_delivered, spawn
+            context, self._session, limits, self._status, self._inbox.put, self._on_delivered, spawn
         )
         self._batcher = Batcher(limits, self._session.learned_limit)
 
@@ -234,7 +232,7 @@ class Shipper(threading.Thread):
             return pause
         if self._may_read() or self._may_send():
             return 0.0
-        batch_due_at = self._batcher.due_at() if self._sender.has_slot else float("inf")
+        batch_due_at = self._batcher.due_at() if self._has_slot() else float("inf")
         due_at = min(self._queue.due_at(), batch_due_at, self._sender.due_at(now), self._committer.due_at(now))
         return max(0.001, min(1.0, due_at - now, self._breakers.due_at() - now))
 
@@ -244,12 +242,15 @@ class Shipper(threading.Thread):
         return is_wanted and self._is_available()
 
     def _may_send(self) -> bool:
-        if self._batcher.is_empty or not self._is_available() or not self._sender.has_slot:
+        if self._batcher.is_empty or not self._is_available() or not self._has_slot():
             return False
         is_quiet = not (self._sender.in_flight or self._queue.has_ready or self._parking.has_next)
         quiet_since = self._sender.last_send_at if is_quiet else float("inf")
         now = self._context.clock.monotonic()
         return self._batcher.is_due(now, quiet_since=quiet_since, is_last=self._is_last_batch())
+
+    def _has_slot(self) -> bool:
+        return self._sender.has_slot(self._batcher.held_bytes)
 
     def _is_available(self) -> bool:
         # While the state cannot be written, nothing is read or sent. This limits the memory of uncommitted results.

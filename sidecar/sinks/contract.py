@@ -161,6 +161,11 @@ class SinkSettings(SettingsModel):
         """
         return concurrency, concurrency
 
+    @property
+    def request_copies(self) -> int:
+        """How many more times the documents of a batch are in memory while it is written."""
+        return 1
+
     single_pipeline: ClassVar[bool] = False
     """Whether only one pipeline may use the sink."""
 

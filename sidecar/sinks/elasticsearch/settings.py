@@ -174,6 +174,11 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
         return settings_from(cls, {"url": url})
 
     @property
+    def request_copies(self) -> int:
+        # The documents are the body of the request, unless each one needs its own action line.
+        return 1 if "{" in self.index else 0
+
+    @property
     def secure(self) -> bool:
         """Whether connections to the hosts use TLS."""
         return self.hosts[0].startswith("https:")

@@ -105,6 +105,10 @@ class MongoDBSettings(ConcurrentSinkSettings):
 
     schemes: ClassVar[tuple[str, ...]] = ("mongodb", _SRV)
 
+    @property
+    def request_copies(self) -> int:
+        return 2  # the documents as BSON, and the message of the driver
+
     @classmethod
     def from_url(cls, url: str) -> Self:
         database = parse_url(url).path

@@ -5,14 +5,14 @@ import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from sidecar.deliver.batcher import BatchPart
+from sidecar.deliver.batcher import BatchLimits, BatchPart
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sender import READ_PAUSE_AFTER_SEND_S, Sender, Task
 from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
-from sidecar.deliver.workers import WorkerLimit
 from sidecar.errors import Misconfigured, Retryable, StateError
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.lines import RecordRanges
@@ -20,14 +20,16 @@ from sidecar.model.span import PendingSpan
 from sidecar.sinks.contract import Sink
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
-from sidecar.testing import ScriptedSink, numbered, rejected, retry, stored
+from sidecar.testing import ManualClock, ScriptedSink, numbered, rejected, retry, stored
 from tests.support.builders.files import ContextFixture
+
+LIMITS = BatchLimits(records=10_000, bytes=1 << 20, linger_s=0.1, concurrency=2)
 
 
 class SenderFixture(ContextFixture):
     """A sender whose worker threads and whose inbox are lists of tasks."""
 
-    def __init__(self, folder: Path, sink: Sink, concurrency: int = 2) -> None:
+    def __init__(self, folder: Path, sink: Sink, limits: BatchLimits = LIMITS) -> None:
         super().__init__()
         self.store = open_database(folder)
         self.ledger = Ledger(self.store)
@@ -36,9 +38,8 @@ class SenderFixture(ContextFixture):
         self.inbox: list[Task] = []
         self.delivered: list[DeliveryResult] = []
         self.session = SinkSession(self.context, sink, self.ledger, threading.Event())
-        workers = WorkerLimit(concurrency, concurrency)
         self.sender = Sender(
-            self.context, self.session, workers, self.status, self.inbox.append, self._on_delivered,
+            self.context, self.session, limits, self.status, self.inbox.append, self._on_delivered,
             self.working.append,
         )  # fmt: skip
 
@@ -79,11 +80,39 @@ def test_a_batch_is_in_flight_until_its_result_is_taken_in(tmp_path: Path) -> No
 
 
 def test_only_so_many_batches_are_in_flight_as_the_sink_allows(tmp_path: Path) -> None:
-    sender = SenderFixture(tmp_path, ScriptedSink(), concurrency=2).sender
+    sender = SenderFixture(tmp_path, ScriptedSink()).sender
     sender.send(parts_of(1))
-    assert sender.has_slot
+    assert sender.has_slot(1_000)
     sender.send(parts_of(1))
-    assert not sender.has_slot
+    assert not sender.has_slot(1_000)
+
+
+class LateSink(ScriptedSink):
+    """Stores everything, half a second late."""
+
+    clock: ManualClock
+
+    def write(self, batch: Batch) -> WriteResult:
+        self.clock.advance(0.5)
+        return super().write(batch)
+
+
+@pytest.mark.parametrize(("room", "expected"), [(20, 16), (12, 12), (6, 6), (1, 2)])
+def test_as_many_batches_are_in_flight_to_a_late_sink_as_their_documents_fit_into_the_memory(
+    tmp_path: Path, room: int, expected: int
+) -> None:
+    parts = parts_of(10)
+    held_bytes = sum(part.held_bytes for part in parts)
+    limits = msgspec.structs.replace(LIMITS, max_concurrency=16, in_flight_bytes=room * held_bytes)
+    sink = LateSink()
+    fixture = SenderFixture(tmp_path, sink, limits)
+    sink.clock = fixture.clock
+    for _ in range(20):
+        while fixture.sender.has_slot(held_bytes):
+            fixture.sender.send(parts)
+        in_flight = fixture.sender.in_flight
+        fixture.work()
+    assert in_flight == expected
 
 
 def test_reading_pauses_shortly_after_a_batch_was_sent(tmp_path: Path) -> None:
@@ -153,10 +182,10 @@ def test_a_sink_that_was_down_gets_one_batch_at_a_time_until_it_takes_one(tmp_pa
     fixture = SenderFixture(tmp_path, ScriptedSink([Retryable("down")]))
     fixture.fail()
     fixture.sender.send(parts_of(1))
-    assert not fixture.sender.has_slot
+    assert not fixture.sender.has_slot(1_000)
     fixture.work()
     fixture.sender.send(parts_of(1))
-    assert fixture.sender.has_slot
+    assert fixture.sender.has_slot(1_000)
 
 
 class Marker:

@@ -26,12 +26,12 @@ def limits_of(folder: Path, pipelines: int, concurrency: int) -> int:
 
 @pytest.mark.parametrize(("pipelines", "concurrency"), [(1, 1), (1, 3), (4, 1)])
 def test_all_batches_together_fit_into_the_memory(tmp_path: Path, pipelines: int, concurrency: int) -> None:
-    batches = pipelines * (concurrency + 1)
+    batches = pipelines * (2 * concurrency + 1)  # a batch is also in memory as rows while it is written
     assert limits_of(tmp_path, pipelines, concurrency) * batches * EXPANSION == pytest.approx(MEMORY, rel=0.01)
 
 
 @pytest.mark.parametrize(("workers", "expected"), [("auto", (2, 16)), (5, (5, 5)), (1, (1, 1))])
-def test_a_sink_over_a_distance_gets_as_many_workers_as_fit(
+def test_a_sink_over_a_distance_gets_more_workers(
     tmp_path: Path, workers: int | str, expected: tuple[int, int]
 ) -> None:
     sink = {"type": "elasticsearch", "url": "elasticsearch://e/app", "workers": workers}
@@ -40,10 +40,22 @@ def test_a_sink_over_a_distance_gets_as_many_workers_as_fit(
     assert (limits.concurrency, limits.max_concurrency) == expected
 
 
-def test_no_more_workers_than_the_memory_has_room_for(tmp_path: Path) -> None:
-    sink = {"type": "elasticsearch", "url": "elasticsearch://e/app"}
-    settings = build_settings(tmp_path, limits={"memory": 16 << 20}, sinks={"db": sink})
-    assert batch_limits(settings, settings.sinks["db"], 2, 16).max_concurrency == 4
+@pytest.mark.parametrize(
+    ("sink", "copies"),
+    [
+        ({"type": "elasticsearch", "url": "elasticsearch://e/app-%Y"}, 1),
+        ({"type": "elasticsearch", "url": "elasticsearch://e", "index": "app-{team:none}"}, 2),
+        ({"type": "mongodb", "url": "mongodb://m/app"}, 3),
+    ],
+)
+def test_documents_in_flight_and_their_requests_fit_into_the_memory_beside_the_next_batch(
+    tmp_path: Path, sink: dict[str, Any], copies: int
+) -> None:
+    pipelines = {name: {"paths": [f"{tmp_path}/{name}.log"]} for name in ("a", "b")}
+    settings = build_settings(tmp_path, limits={"memory": MEMORY}, pipelines=pipelines, sinks={"db": sink})
+    limits = batch_limits(settings, settings.sinks["db"], 2, 16)
+    used = len(pipelines) * (copies * limits.in_flight_bytes + EXPANSION * limits.bytes)
+    assert used == pytest.approx(MEMORY, rel=0.01)
 
 
 def test_a_batch_has_64_kib_in_any_case(tmp_path: Path) -> None:
