@@ -73,6 +73,11 @@ class Sender:
         fits = self._held_bytes + held_bytes <= self._limits.in_flight_bytes
         return fits or self.in_flight < self._limits.concurrency
 
+    @property
+    def is_far(self) -> bool:
+        """Whether the sink answers so late that documents should be compressed."""
+        return self._workers.is_far
+
     def is_available(self, now: float) -> bool:
         """Return whether batches may be read and sent: the sink did not fail, or the pause has ended."""
         return self._failure is None and now >= self._pause.ends_at

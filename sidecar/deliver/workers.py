@@ -5,6 +5,9 @@ from __future__ import annotations
 NEAR_S = 0.02
 """A sink that answers within this time is near: more requests in flight would only compete for the same CPU."""
 
+FAR_S = 0.1
+"""A sink that never answers within this time is far: what is in flight has to be small."""
+
 MAX_SLOWDOWN = 2.0
 """A sink is overloaded if a request takes more than this many times as long as the fastest one."""
 
@@ -31,6 +34,11 @@ class WorkerLimit:
     def is_near(self) -> bool:
         """Whether the sink answers so fast that reading and sending compete for the CPU."""
         return self._fastest_s is None or self._fastest_s < NEAR_S
+
+    @property
+    def is_far(self) -> bool:
+        """Whether even the fastest answer is so late that the memory limits the requests in flight."""
+        return self._fastest_s is not None and self._fastest_s >= FAR_S
 
     def count_answer(self, duration_s: float, in_flight: int, *, is_complete: bool) -> None:
         """Adapt the limit to an answer after `duration_s` seconds. `in_flight`: requests in flight when it arrived.

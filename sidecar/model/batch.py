@@ -11,7 +11,14 @@ import msgspec
 from msgspec.structs import replace
 
 from sidecar.errors import DeliveryError
-from sidecar.model.documents import BulkFraming, Documents, RenderedDocuments, default_timestamp
+from sidecar.lib.deflate import Deflated, deflate
+from sidecar.model.documents import (
+    BulkFraming,
+    CompressedDocuments,
+    Documents,
+    RenderedDocuments,
+    default_timestamp,
+)
 from sidecar.model.file import Generation
 
 
@@ -58,9 +65,27 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         """
         return [part.encode(framing) for part in self.parts]
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether some of the documents are compressed."""
+        return any(isinstance(part, CompressedDocuments) for part in self.parts)
+
+    def compress(self, framing: BulkFraming) -> list[Deflated]:
+        """Return the documents of each part in this framing, compressed. Those of most batches already are."""
+        return [
+            part.body
+            if isinstance(part, CompressedDocuments) and part.framing == framing
+            else deflate(part.encode(framing))
+            for part in self.parts
+        ]
+
     @cached_property
     def event_times(self) -> list[str]:
-        """The timestamp of each document as RFC 3339 text with a zone.
+        """The timestamp of each document as RFC 3339 text with a zone. The batch keeps this list."""
+        return self.list_event_times()
+
+    def list_event_times(self) -> list[str]:
+        """Return the timestamp of each document as RFC 3339 text with a zone.
 
         For a line without a timestamp, this is the time at which its generation began. So a document that is sent
         again on the next day goes to the same dated index.

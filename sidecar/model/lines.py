@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
@@ -61,6 +62,10 @@ class RecordRanges(msgspec.Struct, frozen=True):
     def end_of(self, start: int) -> int:
         """Return the end of the record that begins at `start`: the start of the next record or skipped range."""
         return self.ends_of([start])[0]
+
+    def compact(self) -> RecordRanges:
+        """Return these offsets in a fraction of their memory."""
+        return RecordRanges(array("q", self.starts), self.skipped, self.end)
 
     def ends_of(self, starts: Collection[int]) -> list[int]:
         """Return the end of each of these records."""

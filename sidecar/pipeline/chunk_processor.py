@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.context import SinkContext
-from sidecar.model.documents import BulkFraming, EncodedDocuments
+from sidecar.model.documents import WITHOUT_FRAMING, BulkFraming, CompressedDocuments, EncodedDocuments
 from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import count_skipped, count_undecodable
@@ -23,8 +23,11 @@ class ChunkProcessor:
         self._context, self._framing = context, framing
         self._quality = ParseQuality()
 
-    def process(self, span: PendingSpan, chunk: Chunk, stages: Stages) -> BatchPart:
-        """Return the documents of a chunk. `span`: the span of the chunk, which is settled if it has no documents."""
+    def process(self, span: PendingSpan, chunk: Chunk, stages: Stages, *, compress: bool = False) -> BatchPart:
+        """Return the documents of a chunk. `compress`: compress them.
+
+        `span`: the span of the chunk, which is settled if it has no documents.
+        """
         context, counters = self._context, self._context.counters
         lines, records, documents = stages.documents(chunk)
         counters.bytes_read += chunk.end - chunk.offset
@@ -44,6 +47,9 @@ class ChunkProcessor:
             part.documents = count_undecodable(part, invalid, context.pipeline, context.sink, context.clock.now())
         if not len(part.documents):
             part.span.settled = True
+        elif compress:
+            encoded = EncodedDocuments.from_documents(part.documents, self._framing or WITHOUT_FRAMING)
+            part.documents, part.ranges = CompressedDocuments.from_encoded(encoded), part.ranges.compact()
         elif self._framing:
             part.documents = EncodedDocuments.from_documents(part.documents, self._framing)
         return part

@@ -21,6 +21,7 @@ from sidecar.deliver.sink_status import SinkStatus
 from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
+from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import settle
 from sidecar.pipeline.backlog import Backlog
@@ -29,9 +30,9 @@ from sidecar.pipeline.chunk_reader import ChunkReader
 from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
-from sidecar.pipeline.stages import StageSelector
+from sidecar.pipeline.stages import Stages, StageSelector
 from sidecar.pipeline.target_breakers import TargetBreakers
-from sidecar.sinks.contract import BulkEncodingSink, Sink
+from sidecar.sinks.contract import BulkEncodingSink, CompressingSink, Sink
 from sidecar.state.ledger import Ledger
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import TrackedFile
@@ -84,6 +85,7 @@ class Shipper(threading.Thread):
             lambda file_id, file: tracker.finish_generation(file_id, sink_name, file), self._parking,
         )  # fmt: skip
         self._reader = ChunkReader(sink_name, stages, self._queue, self._backlog, self._committer, tracker)
+        self._compressing_sink = sink if isinstance(sink, CompressingSink) else None
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
         self._processor = ChunkProcessor(context, framing)
         self._session = SinkSession(context, sink, ledger, self._stop_now)
@@ -268,7 +270,12 @@ class Shipper(threading.Thread):
         found = self._reader.next_chunk(self._batcher)
         if found is not None:
             cursor, chunk, stages = found
-            self._add(self._processor.process(cursor.advance(chunk), chunk, stages))
+            self._process(cursor.advance(chunk), chunk, stages)
+
+    def _process(self, span: PendingSpan, chunk: Chunk, stages: Stages) -> None:
+        compress = self._compressing_sink.compress if self._compressing_sink else False
+        is_compressed = compress is True or (compress == "auto" and self._sender.is_far)
+        self._add(self._processor.process(span, chunk, stages, compress=is_compressed))
 
     def _process_parked(self) -> None:
         """Read parked ranges again: several in one step, because most of them are short."""
@@ -283,7 +290,7 @@ class Shipper(threading.Thread):
             chunk = found.chunk
             self._parking.put_back(redelivery, chunk.end)
             span = PendingSpan(chunk.offset, chunk.end, b"", parked_for=redelivery.parked.target)
-            self._add(self._processor.process(span, chunk, found.stages))
+            self._process(span, chunk, found.stages)
 
     def _add(self, part: BatchPart) -> None:
         if part.span.settled:

@@ -100,6 +100,16 @@ class BulkEncodingSink(Protocol):
 
 
 @runtime_checkable
+class CompressingSink(Protocol):
+    """A sink that can send compressed documents."""
+
+    @property
+    def compress(self) -> bool | Literal["auto"]:
+        """Whether documents are compressed when they are built. `auto`: while the sink answers late."""
+        ...
+
+
+@runtime_checkable
 class ReloadingSink(Protocol):
     """A sink that reads secrets or certificates from files. When one changes, a failed write is retried at once."""
 

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.deliver.batcher import BatchLimits
 from sidecar.errors import Misconfigured, Retryable
 from sidecar.lib.roots import Roots
 from sidecar.model.batch import Batch, Refusal, Rejection, WriteResult
+from sidecar.model.documents import BulkFraming
 from sidecar.pipeline.builder import SharedParts, boundary_rules, build_stage_selector
 from sidecar.pipeline.shipper import Shipper
 from sidecar.state.database import Database, open_database
@@ -113,7 +114,25 @@ class Destination:
     requests: list[list[str]] = field(default_factory=list)
     """The targets of the documents of each request."""
 
+    late_s: float = 0.0
+    """Seconds until it answers."""
+
+    clock: ManualClock | None = None
+    compressed: list[bool] = field(default_factory=list)
+    """Whether there were compressed documents in each batch."""
+
     _acknowledged: set[str] = field(default_factory=set)
+    _was_compressed: bool = False
+
+    @property
+    def envelope(self) -> BulkFraming:
+        return BulkFraming("", "\n")
+
+    @property
+    def compress(self) -> bool | Literal["auto"]:
+        """As its distance says; without one, every other chunk, so that batches have parts of both kinds."""
+        self._was_compressed = not self._was_compressed
+        return "auto" if self.late_s else self._was_compressed
 
     def targets(self, batch: Batch) -> list[str]:
         return [json.loads(text)["message"][0] for text in batch.documents]
@@ -149,6 +168,9 @@ class Destination:
 
     def _write(self, batch: Batch) -> WriteResult:
         self.crash_after.moment()
+        self.compressed.append(batch.is_compressed)
+        if self.clock is not None:
+            self.clock.advance(self.late_s)
         self.repeated += [name for name in batch.ids if name in self._acknowledged]
         self.requests.append(self.targets(batch) if self.has_many_targets else [])
         fault = "down" if self.is_down else self.faults.pop(0) if self.faults else ""

@@ -83,10 +83,11 @@ class TargetTemplate:
         """Return the same as `for_batch`, but ignore the original targets of a replay."""
         if self.fixed is not None:
             return self.fixed
-        hours = _extract_hours(batch.event_times) if self.is_dated else [""] * len(batch)
+        # The lists of the batch stay in memory until it is settled, so they are not used here.
+        hours = _extract_hours(batch.list_event_times()) if self.is_dated else [""] * len(batch)
         if not self._fields:
             return self._render_each(hours, [()] * len(batch))
-        rows = map(decode_members, batch.documents)
+        rows = map(decode_members, batch.iterate_documents())
         return self._render_each(hours, [tuple([field.value_in(row) for field in self._fields]) for row in rows])
 
     def _render_each(self, hours: Sequence[str], values: Sequence[tuple[str, ...]]) -> str | Sequence[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, repeat
 
+from sidecar.lib.deflate import deflate, join_as_gzip
 from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.batch import Batch
 from sidecar.model.documents import BulkFraming
@@ -45,8 +46,17 @@ class BulkBody:
         """
         if self._is_uniform and isinstance(names, str):
             return batch.encode(self._framing)
+        return list(self._encode_parts(batch, names))
+
+    def compress(self, batch: Batch, names: str | Sequence[str]) -> list[bytes]:
+        """Return the pieces of the same body as gzip."""
+        if self._is_uniform and isinstance(names, str):
+            return join_as_gzip(batch.compress(self._framing))
+        return join_as_gzip(map(deflate, self._encode_parts(batch, names)))
+
+    def _encode_parts(self, batch: Batch, names: str | Sequence[str]) -> Iterator[bytes]:
         items = self._iterate_items(batch, names)
-        return ["".join(islice(items, len(part))).encode() for part in batch.parts]
+        return ("".join(islice(items, len(part))).encode() for part in batch.parts)
 
     def _iterate_items(self, batch: Batch, names: str | Sequence[str]) -> Iterator[str]:
         """Yield the action line and the document of each item."""

@@ -17,7 +17,6 @@ import certifi
 import elastic_transport
 import msgspec
 from elastic_transport.client_utils import url_to_node_config
-from isal import isal_zlib
 
 from sidecar import __version__
 from sidecar.errors import ConfigurationError, Misconfigured
@@ -32,9 +31,7 @@ USER_AGENT = f"log-sidecar/{__version__}"
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _HEADERS = {"accept": _JSON, "content-type": _NDJSON}
-# The transport would compress with zlib, at a level that takes 25 times as long and saves only a little more.
-_COMPRESSED_HEADERS = {**_HEADERS, "content-encoding": "gzip", "accept-encoding": "gzip"}
-_COMPRESSION_LEVEL, _GZIP = 1, 31
+_GZIP_HEADERS = {**_HEADERS, "content-encoding": "gzip", "accept-encoding": "gzip"}
 _SERVER_SHARE_OF_TIMEOUT = 0.9
 
 
@@ -117,7 +114,9 @@ def choose_proxy(settings: ElasticsearchSettings, host: str) -> Proxy | None:
         raise Misconfigured(error.message, location=error.location, hint=error.hint) from error
 
 
-def create_bulk_request(settings: ElasticsearchSettings, index: str, body: Sequence[bytes]) -> BulkRequest:
+def create_bulk_request(
+    settings: ElasticsearchSettings, index: str, body: Sequence[bytes], *, is_gzip: bool = False
+) -> BulkRequest:
     """Return a request with these documents. If `index` is empty, each action line in `body` has an index."""
     path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
     query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
@@ -126,14 +125,7 @@ def create_bulk_request(settings: ElasticsearchSettings, index: str, body: Seque
     flags = {"require_alias": settings.require_alias, "require_data_stream": settings.require_data_stream}
     query |= {name: "true" for name, is_set in flags.items() if is_set}
     target = f"{path}?{urlencode({**query, **settings.parameters}, quote_via=quote)}"
-    if settings.compress:
-        return BulkRequest(target, _COMPRESSED_HEADERS, [_compress(body)])
-    return BulkRequest(target, _HEADERS, body)
-
-
-def _compress(body: Sequence[bytes]) -> bytes:
-    compressor = isal_zlib.compressobj(_COMPRESSION_LEVEL, isal_zlib.DEFLATED, _GZIP)
-    return b"".join([*map(compressor.compress, body), compressor.flush()])
+    return BulkRequest(target, _GZIP_HEADERS if is_gzip else _HEADERS, body)
 
 
 def _server_timeout(timeout_s: float) -> str:

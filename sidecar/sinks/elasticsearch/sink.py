@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import elastic_transport
 
 from sidecar.errors import DeliveryError, RequestTooLarge, Retryable
 from sidecar.lib.clock import Clock, SystemClock
+from sidecar.lib.deflate import deflate, join_as_gzip
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.documents import BulkFraming
 from sidecar.sinks.archive_contract import Archive
@@ -36,6 +37,7 @@ __all__ = ["ElasticsearchSettings", "ElasticsearchSink"]
 
 # The document for `probe`. It has a field that is reserved for the server, so every mapping rejects it.
 _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
+_UNSUPPORTED_MEDIA_TYPE = 415
 
 
 class ElasticsearchSink(RoutedSink):
@@ -53,6 +55,7 @@ class ElasticsearchSink(RoutedSink):
         self._limiter = TargetLimiter(self._index, settings.max_targets, self._clock)
         files = (settings.password_file, settings.api_key_file, settings.bearer_token_file,
                  settings.ca_file, settings.client_certificate_file, settings.client_key_file)  # fmt: skip
+        self._is_gzip_refused = False
         self._transport = ReloadingClient(files, self._connect, lambda transport: transport.close())
         in_flight = (settings.worker_range(self.concurrency)[1] + 1) * settings.batch_bytes
         search = IdSearch(settings)
@@ -68,6 +71,13 @@ class ElasticsearchSink(RoutedSink):
         """The action line, if action lines differ only in the id."""
         return self._body.framing
 
+    @property
+    def compress(self) -> bool | Literal["auto"]:
+        """Whether to compress documents when they are built. Those with their own action lines would be rebuilt."""
+        if not self._settings.compress or self._is_gzip_refused:
+            return False
+        return self._settings.compress if self._settings.has_uniform_actions else "auto"
+
     def write(self, batch: Batch) -> WriteResult:
         routed = self._limiter.route(batch)
         if self._sent is None or not (known := self._sent.find_stored(batch, routed)):
@@ -79,7 +89,7 @@ class ElasticsearchSink(RoutedSink):
 
     def _write(self, batch: Batch, names: str | Sequence[str]) -> WriteResult:
         try:
-            answer = self._send(names if isinstance(names, str) else "", batch, self._body.encode(batch, names))
+            answer = self._send(batch, names)
         except RequestTooLarge as error:
             if len(batch) == 1 and isinstance(error.__cause__, ResponseTooLarge):
                 raise Retryable(error.message, location=error.location, hint=error.hint) from error
@@ -118,7 +128,9 @@ class ElasticsearchSink(RoutedSink):
         name = self._index.render(datetime.fromtimestamp(self._clock.now(), UTC))
         key = "log-sidecar-probe" if settings.document_id == "position" else ""
         body = f"{action_line('', key)}\n{_REFUSED}\n".encode()
-        answer = send_once(settings, create_bulk_request(settings, name, [body]))
+        is_gzip = settings.compress is True
+        pieces = join_as_gzip([deflate(body)]) if is_gzip else [body]
+        answer = send_once(settings, create_bulk_request(settings, name, pieces, is_gzip=is_gzip))
         result = collect_results(answer, 1, name, settings.destination())
         if result.error is not None:
             raise result.error
@@ -146,22 +158,32 @@ class ElasticsearchSink(RoutedSink):
     def close(self) -> None:
         self._transport.close()
 
-    def _send(self, index: str, batch: Batch, body: Sequence[bytes]) -> object:
+    def _send(self, batch: Batch, names: str | Sequence[str]) -> object:
         """Send a bulk request. Return the decoded response. Raise `DeliveryError` if the whole request failed."""
-        request = create_bulk_request(self._settings, index, body)
-        try:
-            with self._borrow_transport() as transport:
-                meta, answer = transport.perform_request(
-                    "POST", request.target, headers=request.headers, body=request.body
-                )
-        except DeliveryError as error:
-            if self._sent and may_have_arrived(error):
-                self._sent.add(batch.ids)
-            raise
+        is_auto = self._settings.compress == "auto"
+        is_gzip = batch.is_compressed and not self._is_gzip_refused if is_auto else bool(self._settings.compress)
+        meta, answer = self._request(batch, names, is_gzip=is_gzip)
+        if is_gzip and is_auto and meta.status == _UNSUPPORTED_MEDIA_TYPE:
+            self._is_gzip_refused = True
+            meta, answer = self._request(batch, names, is_gzip=False)
         if self._sent and (unknown := list_unknown(meta.status, answer, len(batch))):
             self._sent.add([batch.ids[index] for index in unknown])
         check_response(meta, answer, self._at)
         return answer
+
+    def _request(
+        self, batch: Batch, names: str | Sequence[str], *, is_gzip: bool
+    ) -> elastic_transport.TransportApiResponse:
+        body = self._body.compress(batch, names) if is_gzip else self._body.encode(batch, names)
+        index = names if isinstance(names, str) else ""
+        request = create_bulk_request(self._settings, index, body, is_gzip=is_gzip)
+        try:
+            with self._borrow_transport() as transport:
+                return transport.perform_request("POST", request.target, headers=request.headers, body=request.body)
+        except DeliveryError as error:
+            if self._sent and may_have_arrived(error):
+                self._sent.add(batch.ids)
+            raise
 
     @contextmanager
     def _borrow_transport(self) -> Iterator[elastic_transport.Transport]:

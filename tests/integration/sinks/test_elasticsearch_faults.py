@@ -21,6 +21,7 @@ from elastic_transport import NodeConfig
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.model.batch import Batch
+from sidecar.model.documents import CompressedDocuments, EncodedDocuments
 from sidecar.sinks.elasticsearch import node as node_module
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
@@ -94,6 +95,68 @@ def test_the_parts_of_a_batch_are_one_body(
     rows = zip(actions, batch.ids, texts, strict=True)
     expected = "".join(f"{action.replace('ID', key)}\n{text}\n" for action, key, text in rows)
     assert (gzip.decompress(body) if compress else body).decode() == expected
+
+
+def compressed_batch(sink: ElasticsearchSink) -> Batch:
+    """Return a batch of which the second part was built when the sink was known to be far."""
+    assert sink.envelope is not None
+    first, second = (EncodedDocuments.from_documents(batch_of(text).parts[0], sink.envelope) for text in "ab")
+    return Batch([first, CompressedDocuments.from_encoded(second)])
+
+
+def body_of(batch: Batch) -> bytes:
+    rows = zip(batch.ids, batch.documents, strict=True)
+    return "".join(f'{{"create":{{"_id":"{key}"}}}}\n{text}\n' for key, text in rows).encode()
+
+
+@pytest.mark.parametrize(("compress", "is_gzip"), [("auto", True), (True, True), (False, False)])
+def test_documents_that_were_compressed_are_sent_as_gzip(
+    proxy: ElasticsearchProxy, compress: bool | str, is_gzip: bool
+) -> None:
+    proxy.answer(200, b'{"errors":false,"items":[%b,%b]}' % (CREATED, CREATED))
+    sink = sink_at(proxy, compress=compress)
+    batch = compressed_batch(sink)
+    sink.write(batch)
+    (request,) = proxy.requests
+    assert request.headers.get("content-encoding") == ("gzip" if is_gzip else None)
+    body = gzip.decompress(request.body) if is_gzip else request.body
+    assert body == body_of(batch)
+
+
+def test_a_server_that_does_not_support_gzip_gets_plain_requests_from_then_on(proxy: ElasticsearchProxy) -> None:
+    created = b'{"errors":false,"items":[%b,%b]}' % (CREATED, CREATED)
+    for status, content in ((415, b""), (200, created), (200, created)):
+        proxy.answer(status, content)
+    sink = sink_at(proxy)
+    batch = compressed_batch(sink)
+    before = sink.compress
+    for _ in range(2):
+        assert sink.write(batch).stored == range(2)
+    assert (before, sink.compress) == ("auto", False)
+    body = body_of(batch)
+    assert [gzip.decompress(proxy.requests[0].body), *(each.body for each in proxy.requests[1:])] == [body] * 3
+
+
+def test_gzip_that_was_asked_for_and_is_not_supported_is_an_error(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(415, b"")
+    with pytest.raises(Misconfigured, match="answered 415"):
+        sink_at(proxy, compress=True).write(batch_of('{"n":1}'))
+
+
+@pytest.mark.parametrize(
+    ("settings", "compress"),
+    [
+        ({}, "auto"),
+        ({"compress": True}, True),
+        ({"compress": False}, False),
+        ({"compress": True, "index": "app-{team:none}"}, "auto"),
+        ({"compress": False, "index": "app-{team:none}"}, False),
+    ],
+)
+def test_documents_that_need_their_own_action_lines_are_compressed_early_only_for_a_late_sink(
+    proxy: ElasticsearchProxy, settings: dict[str, Any], compress: bool | str
+) -> None:
+    assert sink_at(proxy, **settings).compress == compress
 
 
 @pytest.mark.parametrize("items", [b"", CREATED, CREATED + b"," + CREATED + b"," + CREATED])

@@ -17,6 +17,16 @@ def test_a_sink_that_is_far_gets_more_requests_up_to_the_limit() -> None:
     assert not workers.is_near
 
 
+def test_a_sink_is_far_if_even_its_fastest_answer_is_late() -> None:
+    workers = WorkerLimit(2, 8)
+    before = workers.is_far
+    answer(workers, 0.1)
+    assert (before, workers.is_far) == (False, True)
+    answer(workers, 0.09)
+    answer(workers, 0.5)
+    assert not workers.is_far
+
+
 def test_a_sink_that_is_near_gets_no_more() -> None:
     workers = WorkerLimit(2, 8)
     answer(workers, 0.005, 100)

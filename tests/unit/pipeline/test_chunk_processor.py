@@ -1,5 +1,6 @@
 """A chunk becomes documents, and everything that came of its lines is counted."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.deliver.batcher import BatchPart
-from sidecar.model.documents import BulkFraming, EncodedDocuments
+from sidecar.model.documents import BulkFraming, CompressedDocuments, EncodedDocuments
 from sidecar.model.lines import Chunk
 from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.chunk_processor import ChunkProcessor
@@ -23,10 +24,10 @@ class ProcessorFixture(FilesFixture):
         self.stages = build_stages(settings, self.clock, "host", {})
         self.processor = ChunkProcessor(self.context, framing)
 
-    def process(self, data: bytes) -> BatchPart:
+    def process(self, data: bytes, *, compress: bool = False) -> BatchPart:
         cursor = self.write("a.log", data)
         chunk = Chunk(cursor.file.generation, cursor.offset, data, cursor.offset + len(data))
-        return self.processor.process(cursor.advance(chunk), chunk, self.stages)
+        return self.processor.process(cursor.advance(chunk), chunk, self.stages, compress=compress)
 
 
 @pytest.fixture
@@ -83,3 +84,11 @@ def test_a_transform_that_fails_is_reported_once_and_counted_always(tmp_path: Pa
 def test_documents_are_encoded_together_for_a_bulk_encoding_sink(tmp_path: Path) -> None:
     part = ProcessorFixture(tmp_path, BulkFraming("<", ">\n")).process(b"one\n")
     assert isinstance(part.documents, EncodedDocuments)
+
+
+def test_documents_are_compressed_on_request_and_their_ranges_stay(tmp_path: Path) -> None:
+    part = ProcessorFixture(tmp_path, BulkFraming("<", ">\n")).process(b"one\n\ntwo\n", compress=True)
+    assert isinstance(part.documents, CompressedDocuments)
+    assert [json.loads(text)["message"] for text in part.documents.json_lines()] == ["one", "two"]
+    assert list(part.documents.starts) == list(part.ranges.starts) == [0, 5]
+    assert part.ranges.ends_of([0, 5]) == [4, 9]
