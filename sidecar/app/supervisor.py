@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from queue import Empty
 
 from sidecar import __version__
 from sidecar.app.dead_letter_copies import DeadLetterCopies
+from sidecar.app.delivery_wait import wait_until_delivered
 from sidecar.app.pipelines import build_pipelines, explain_refusal, refuse_to_regroup, switch_boundaries
 from sidecar.app.tuning import limit_open_files
 from sidecar.app.volumes import VolumeReadings
@@ -33,7 +32,6 @@ _RETIRE_TIMEOUT_S = 10.0
 """Seconds that a reload waits for the shippers to deliver their batches. Undelivered lines are read again."""
 
 _JOIN_TIMEOUT_S = 2.0
-_POLL_S = 0.05
 
 Progress = Callable[[int, int], None]
 """Function that is called with the number of settled bytes and of seen bytes."""
@@ -120,7 +118,10 @@ class Supervisor:
             self._emit(events.OpenFilesLimited(limit, wanted))
 
     def _report_missing(self, name: str) -> None:
-        """Report why paths of a pipeline match no file: all paths if none matches, else files that `once` needs."""
+        """Report why paths of a pipeline match no file.
+
+        If some path of the pipeline matches, report only paths without wildcards, and only in a run with `once`.
+        """
         pipeline, has_match = self.settings.pipelines[name], bool(self.pipelines[name].matches)
         for path in pipeline.paths:
             is_wanted = self._options.once and not has_wildcard(path)
@@ -189,19 +190,15 @@ class Supervisor:
             self._options.progress(sum(settled), sum(seen))
 
     def wait_until_delivered(self, timeout_s: float) -> int:
-        """Wait until all lines that exist now are delivered. Return how many bytes are not, summed over all sinks.
+        """Wait until all lines that exist now are delivered. Return the undelivered bytes, summed over all sinks.
 
         Any thread except the main thread may call this. The sidecar continues to ship lines during the wait.
         """
         give_up_at = self.clock.monotonic() + timeout_s
         shippers = list(self.shippers)
-        if self.watchers.scan_soon(timeout_s):
-            pending = [_pending_of(shipper, None) for shipper in shippers]
-            while any(pending) and self.clock.monotonic() < give_up_at:
-                time.sleep(_POLL_S)
-                pending = [_pending_of(shipper, sizes) for shipper, sizes in zip(shippers, pending, strict=True)]
-            if not any(pending):
-                return sum(shipper.unreadable() for shipper in shippers)
+        is_delivered = self.watchers.scan_soon(timeout_s) and wait_until_delivered(shippers, self.clock, give_up_at)
+        if is_delivered:
+            return sum(shipper.unreadable() for shipper in shippers)
         return sum(shipper.unsettled() for shipper in shippers)
 
     # ── the shutdown, step by step (see `Shutdown`) ─────────────────────────────────────────────────────────
@@ -217,11 +214,11 @@ class Supervisor:
         self.scan()
 
     def has_undecided_files(self) -> bool:
-        """Return whether it is undecided for some files whether they are copies of tracked files."""
+        """Return whether some files may be copies of tracked files, and this is not decided yet."""
         return any(pipeline.tracker.is_undecided for pipeline in self.pipelines.values())
 
     def has_unread_files(self) -> bool:
-        """Return whether some files are not tracked: a scan failed, or a file is missing or undecided."""
+        """Return whether some files are not tracked: a scan failed, or a file is missing or may be a copy."""
         pipelines = self.pipelines.values()
         return self._misses_file or any(not each.is_scanned or each.tracker.is_undecided for each in pipelines)
 
@@ -258,11 +255,3 @@ class Supervisor:
         """Copy the last dead letters, and close the state database."""
         self._copies.stop()
         self.store.close()
-
-
-def _pending_of(shipper: Shipper, sizes: Mapping[int, int] | None) -> dict[int, int]:
-    """Return the offset up to which the shipper must deliver each file; no files if the shipper has ended."""
-    try:
-        return shipper.pending(sizes).get(timeout=2)
-    except Empty:
-        return dict(sizes or {}) if shipper.is_alive() else {}
