@@ -59,8 +59,8 @@ class DeliveryError(SidecarError):
 class Retryable(DeliveryError):
     """The sink cannot accept the batch now.
 
-    `retry_after`: seconds that the sink asked to wait, None if it did not. `is_brief`: it ends by itself within
-    seconds, as the election of a primary does.
+    `retry_after`: seconds that the sink asked to wait, None if it did not. `is_brief`: the cause ends by
+    itself within seconds, as the election of a primary in MongoDB does.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class Access:
-    """Decides which requests are answered. Its files are read again when they change.
+    """Decides which HTTP requests are answered. The token and the certificate are read again when their files change.
 
     `hosts`: names that clients may use in addition to IP addresses and `localhost`. `token_file`: file with the token
     that clients must send as a bearer token or as the password of basic authentication. `certificate`: the files with

@@ -25,7 +25,7 @@ _MAX_REPLY_BYTES = 64 << 20
 
 
 class SidecarNotRunning(Exception):
-    """No sidecar answers for this state directory. `can_exist`: whether a sidecar could create its socket in it."""
+    """No sidecar answers on the socket in the state directory. `can_exist`: whether it can be created there."""
 
     def __init__(self, reason: str = "no sidecar runs with this state directory", *, can_exist: bool) -> None:
         super().__init__(reason)
@@ -77,7 +77,7 @@ _CREDENTIALS = struct.Struct("iII")
 
 
 def _explain_peer(connection: socket.socket) -> str:
-    """Return why the process at the other end is not trusted, "" if it is."""
+    """Return "" if the process at the other end is trusted, else the reason why it is not."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, uid, _ = _CREDENTIALS.unpack(credentials)
     return "" if may_trust(uid) else f"user {uid} listens on it, and this process is user {os.geteuid()}"

@@ -26,11 +26,11 @@ from sidecar.admin.socket_server import Reply, Routes
 _CLIENT_TIMEOUT_S, _LINGER_S = 10.0, 1.0
 _MAX_HEAD_BYTES = 8 * 1024
 _MAX_CONNECTIONS, _MAX_TLS_CONNECTIONS = 128, 32
-"""Fewer with TLS: each such connection has a buffer of 256 KiB from its handshake on (asyncio.sslproto)."""
+"""Maximum number of connections, without and with TLS. With TLS each has a buffer of 256 KiB (asyncio.sslproto)."""
 
 _MAX_LARGE_REPLIES = 4
 _PAUSE_FACTOR, _MAX_PAUSE_S = 4, 1.0
-"""After a larger reply, none is built for this many times its duration, because shippers need the GIL."""
+"""Pause after a larger reply: this many times its build time, at most 1 s, because shippers need the GIL."""
 
 _ACCEPT_RETRY_S = 0.5
 

@@ -146,7 +146,7 @@ class _UnixServer(_BoundedServer):
         super().__init__(path, _Handler)
 
     def server_bind(self) -> None:
-        """Bind the socket. Its mode is set before, so that other users cannot reach it at any moment."""
+        """Restrict the mode of the socket, then bind it, so that other users can never reach it."""
         os.fchmod(self.socket.fileno(), 0o600)
         super().server_bind()
 

@@ -31,7 +31,7 @@ from sidecar.telemetry import events
 _POLL_S = 1.0
 _LETTERS_PER_BATCH = 500
 _LAST_PASS_S, _MAX_LAST_PASS_S = 2.0, 10.0
-"""Seconds that a reload and a drain wait for the last copies. The next start copies the others."""
+"""Maximum seconds to wait for the last copies: at a reload, and in a drain. The next start copies the rest."""
 
 
 class DeadLetterCopies:
@@ -43,7 +43,7 @@ class DeadLetterCopies:
         self._copier: DeadLetterCopier | None = None
 
     def apply(self, settings: Settings) -> None:
-        """Copy to the sink that these settings name from now on, or to none."""
+        """From now on, copy dead letters to the sink that these settings name. Stop copying if they name none."""
         self.stop()
         if (name := settings.dead_letters.to) is not None:
             try:
@@ -54,7 +54,7 @@ class DeadLetterCopies:
             self._copier.start()
 
     def drain(self, give_up_at: float) -> None:
-        """Let `stop` wait until this time of the monotonic clock for the last copies, but at most 10 seconds."""
+        """Allow `stop` to wait for the last copies until this time of the monotonic clock, but at most 10 seconds."""
         self._give_up_at = give_up_at
 
     def stop(self) -> None:
@@ -77,7 +77,7 @@ class DeadLetterCopier(threading.Thread):
             self._sink.identify(f"dead-letters.{name}.{pod_name(os.environ)}")
         elif isinstance(self._sink, ResumableSink):
             raise ConfigurationError(
-                "this sink stores documents only in the order of its files, so it cannot get dead letters",
+                "this sink stores documents only in the order of the log lines, so it cannot get dead letters",
                 location="dead_letters.to", hint="choose another kind of sink",
             )  # fmt: skip
         self._fields = settings.document_fields()

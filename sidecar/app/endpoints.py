@@ -86,7 +86,7 @@ class Endpoints:
             self._start_pusher(after.metrics)
 
     def sample(self) -> None:
-        """Add a sample to the history if one is due."""
+        """Add the current rates and lag of each shipper to the history, if a sample is due."""
         if self._history and (supervisor := self._supervisor):
             self._history.sample(lambda: status.shipper_statuses(supervisor))
 

@@ -1,4 +1,4 @@
-"""Determines how a run has ended: its exit code, and the balance for `kubectl describe pod`."""
+"""Determines how a run has ended: its exit code, and the message that `kubectl describe pod` shows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Outcome:
         return cls(code, balances, stored, status.down_sinks(supervisor), unreadable)
 
     def last_events(self, *, once: bool) -> list[events.Event]:
-        """Return the last log events of the run. Only those of a single run say what this run has stored."""
+        """Return the last log events of the run. With `once`, they include what this run has stored."""
         return [*(each for each in self.stored if once and each.is_needed), *self.balances]
 
     def termination_message(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def _sum_up(supervisor: Supervisor, balance: events.Balance) -> events.RunStored:
-    """Return what this run has delivered to the sink of a balance."""
+    """Return what this run has delivered to one sink. `balance`: the byte balance of the sink over all runs."""
     counters = [shipper.counters for shipper in supervisor.shippers if shipper.sink_name == balance.sink]
     lines = sum(n for each in counters for what, n in each.lines.items() if what.partition(":")[0] == "stored")
     size = sum(sum(each.bytes.values()) for each in counters)

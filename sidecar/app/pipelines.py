@@ -38,9 +38,9 @@ def _close(pipelines: Mapping[str, WatchedPipeline], *, kept: Mapping[str, Watch
 
 
 def switch_boundaries(settings: Settings, pipelines: Mapping[str, WatchedPipeline], ledger: Ledger) -> None:
-    """Record how these settings group the lines of existing pipelines. Raise `StateError`.
+    """Store the multiline rules that these settings have for existing pipelines. Raise `StateError` if that fails.
 
-    Must be called first, because it is the only step of a reload that writes to the state.
+    Call this before `build_pipelines`, because it is the only step of a reload that writes to the state.
     """
     for name in settings.pipelines.keys() & pipelines.keys():
         rules = boundary_rules(settings.pipelines[name])
@@ -49,7 +49,7 @@ def switch_boundaries(settings: Settings, pipelines: Mapping[str, WatchedPipelin
 
 
 def refuse_to_regroup(before: Settings, after: Settings, shippers: Sequence[Shipper]) -> ConfigurationError | None:
-    """Return an error if multiline rules change while an unacknowledged batch has events by the old rules."""
+    """Return an error if multiline rules change while an undelivered batch has events grouped by the old rules."""
     for shipper in shippers:
         name = shipper.pipeline
         if shipper.is_handed_over or name not in after.pipelines:

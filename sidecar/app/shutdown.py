@@ -50,7 +50,7 @@ class Drainable(Protocol):
         ...
 
     def has_undecided_files(self) -> bool:
-        """Return whether it is undecided for some files whether they are copies of tracked files."""
+        """Return whether some files may be copies of tracked files, and this is not decided yet."""
         ...
 
     def finish_files(self) -> None:
@@ -131,7 +131,10 @@ class Shutdown:
             pipelines.scan()
 
     def drain(self, pipelines: Drainable, timeout_s: float) -> None:
-        """Wait until all lines are delivered, for at most `timeout_s` (with `once`, after the last delivery)."""
+        """Wait until all lines are delivered, for at most `timeout_s`.
+
+        With `once`, each delivery restarts the timeout.
+        """
         once, stop = self._options.once, self._requests.shutdown
         started_at = self._requests.requested_at if stop.is_set() else self._clock.monotonic()
         pipelines.drain(started_at + timeout_s)

@@ -34,7 +34,7 @@ from sidecar.telemetry.snapshot import (
 )
 
 _MAX_REFUSED = 100
-"""Maximum number of refused paths of each pipeline in a snapshot, because an application can create any number."""
+"""Maximum number of unreadable paths in a snapshot for each pipeline. An application can create any number."""
 
 _OFFSET = attrgetter("offset")
 
@@ -97,7 +97,7 @@ def recent_dead_letters(supervisor: Supervisor, limit: int) -> Sequence[tuple[in
 
 
 def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[BalanceStatus]:
-    """Return the balance of each sink of these shippers."""
+    """Return the balance of each sink of these shippers: its bytes by outcome, such as stored or lost."""
     counts = supervisor.ledger.balance()
     statuses = []
     for sink in dict.fromkeys(shipper.sink_name for shipper in shippers):
@@ -122,7 +122,7 @@ def _old(supervisor: Supervisor, shipper: Shipper) -> int:
 
 
 def balance_event(status: BalanceStatus) -> events.Balance:
-    """Return the balance of a sink as an event: the sums over the reasons of each outcome."""
+    """Return the balance of a sink as an event. Outcomes such as `lost:REASON` are summed over their reasons."""
     by_kind: dict[str, int] = {}
     for outcome, size in status.bytes.items():
         kind = outcome.partition(":")[0]

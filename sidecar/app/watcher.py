@@ -33,8 +33,9 @@ _COST_FACTOR = 300
 files cost nearly nothing. The interval between polls of warm files is this many times the duration of a poll."""
 
 _DURATION_FACTOR = 10
-"""The interval is also at least this many times the duration of the last scan, because a scan of a slow disk delays
-the polls of the files. The factor is smaller: a scan may be long only because it waits for the GIL."""
+"""The interval between two scans is also at least this many times the duration of the last scan, because a scan of a
+slow disk delays the polls of the files. This factor is smaller than `_COST_FACTOR`, because a scan may be long only
+because it waits for the GIL."""
 
 _HOT_INTERVAL_S, _WARM_INTERVAL_S = 0.05, 0.2
 _MIN_POLL_INTERVAL_S = 0.02

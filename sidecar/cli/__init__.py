@@ -39,7 +39,7 @@ COMMANDS = {
     "probe": "check the health of a running sidecar, for Kubernetes probes",
     "drain": "wait until a running sidecar has delivered everything",
     "wait-ready": "wait until a running sidecar tails its files",
-    "wrap": "run an application and write a file when it exits",
+    "wrap": "run an application and write its exit code to a file",
     "demo": "show that no line is lost or stored twice when the sidecar is killed",
     "schema": "print the JSON Schema of the configuration",
     "plugins": "list the installed sinks, parsers and transforms",

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_pipeline_options(parser)
     parser.add_argument(
         "action", choices=["list", "rewind", "forget"],
-        help="list checkpoints; rewind: ship files again from the beginning; forget: delete checkpoints",
+        help="list: list checkpoints; rewind: ship files again from the beginning; forget: delete checkpoints",
     )  # fmt: skip
     parser.add_argument("--pipeline", metavar="NAME", help="only checkpoints of this pipeline")
     parser.add_argument("--sink", metavar="NAME", help="only checkpoints of this sink")

@@ -16,7 +16,7 @@ from sidecar.config.messages import Key
 from sidecar.lib.settings_model import mask
 
 _COMMENT_COLUMN = 60
-"""Column in which the origins begin, for lines that are not longer."""
+"""Column at which the comment with the origin begins, unless the line is longer."""
 
 _MAX_WIDTH = 1 << 30
 
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the settings as YAML, with the origin of each as a comment. Texts that may be secret are stars."""
+    """Print the settings as YAML, with the origin of each as a comment. Print stars for possible secrets."""
     loaded = load_settings_with_sources(options, options.paths, options.to)
     for line in _describe(loaded, loaded.settings, mask(loaded.settings), ()):
         put_line(line)

@@ -48,9 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path", metavar="FILE", help="only dead letters of this file")
     parser.add_argument(
         "--from", dest="archive", metavar="SINK",
-        help="with replay: read the dead letters from this sink (dead_letters.to) and delete there what is stored",
+        help="with replay: read the dead letters from this sink (dead_letters.to) and delete the replayed ones there",
     )  # fmt: skip
-    parser.add_argument("--limit", metavar="N", type=int, help="with list and show: at most N (default: 100)")
+    parser.add_argument(
+        "--limit", metavar="N", type=int, help="with list and show: at most N dead letters (default: 100)"
+    )
     parser.add_argument("--all", action="store_true", help="purge every dead letter")
     parser.add_argument("--json", action="store_true", help="with list: print one JSON object for each dead letter")
     parser.set_defaults(run=run)
@@ -120,7 +122,7 @@ def _run_replay(letters: LetterSource, selection: DeadLetterFilter, options: arg
 
 
 def _run_replay_from(selection: DeadLetterFilter, options: argparse.Namespace) -> int:
-    """Replay the dead letters of a sink. They may come from other Pods, so the local state is not used."""
+    """Replay dead letters that were copied to a sink, perhaps by other Pods. The local state is not used."""
     if options.action != "replay" or selection.numbers:
         raise ConfigurationError(
             "--from works only with replay, and without NUMBER", hint="choose by --pipeline, --sink, --kind or --path"

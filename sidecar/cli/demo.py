@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demonstration and print the balance. Return 0 if every line is stored exactly once, else 1."""
+    """Run the demonstration and print its result. Return 0 if every line is stored exactly once, else 1."""
     folder = options.folder or Path(tempfile.mkdtemp(prefix="log-sidecar-demo-"))
     put_line(f"An application writes {options.lines} lines to {folder}/log and rotates the file by rename.")
     put_lines("A sidecar stores the lines in SQLite. After a while it is killed with kill -9, and restarted.\n")

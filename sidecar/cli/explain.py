@@ -103,7 +103,7 @@ def _stats(options: argparse.Namespace, pipeline: PipelineSettings) -> int:
 def _detect(options: argparse.Namespace) -> int:
     if options.parser or options.multiline or options.config or options.to:
         raise ConfigurationError(
-            "--detect proposes settings, so it cannot be combined with any",
+            "--detect proposes settings, so it cannot be combined with options that set them",
             hint="remove --parser, --multiline, --to and --config",
         )
     data = _first_whole_lines(_read_sample(options.file, SAMPLE_BYTES + 1))

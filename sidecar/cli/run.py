@@ -34,12 +34,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="ship what the files contain now, then exit")
     parser.add_argument(
         "--exit-when", metavar="RULE",
-        help="exit after the application: app-exits (needs a shared process namespace), file=PATH, or idle=10s",
+        help="when to exit: app-exits (the application has ended; needs a shared process namespace), "
+        "file=PATH (the file exists), or idle=10s (no file has grown for 10 s)",
     )  # fmt: skip
     parser.add_argument(
         "--strict-exit",
         action="store_true",
-        help="exit with code 3 if lines could not be delivered or a file not read",
+        help="exit with code 3 if lines could not be delivered or a file could not be read",
     )
     parser.add_argument(
         "--on-config-error", choices=["exit", "park"],
@@ -88,7 +89,7 @@ def _load(options: argparse.Namespace) -> Settings:
 def _check_alone(options: argparse.Namespace) -> None:
     if len(options.paths) > 1 or options.exit_when:
         raise ConfigurationError(
-            "- is the only path, and ends the sidecar together with its input",
+            "- cannot be combined with other paths or --exit-when",
             hint="remove the other paths and --exit-when, or pass files instead of -",
         )
 
@@ -100,7 +101,7 @@ def _run_options(options: argparse.Namespace, progress: Progress | None, rule: E
 
 
 def _progress_bar(*, wanted: bool) -> AbstractContextManager[Progress | None]:
-    """Return the context of a progress bar, or an empty context. The module is imported only if it is `wanted`."""
+    """Return the context of a progress bar if it is `wanted`, else an empty context. Import its module on demand."""
     if not wanted:
         return nullcontext()
     bar: AbstractContextManager[Progress] = import_module("sidecar.cli.progress").progress_bar()

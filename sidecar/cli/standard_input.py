@@ -48,7 +48,7 @@ class StandardInput:
         return "" if self._copier.is_alive() else "standard input has ended"
 
     def has_application_ended(self) -> bool:
-        """Return whether nothing more is written."""
+        """Return whether the copy has ended."""
         return not self._copier.is_alive()
 
 

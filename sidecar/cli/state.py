@@ -22,8 +22,8 @@ def add_state_option(parser: argparse.ArgumentParser) -> None:
 def open_state_directory(options: argparse.Namespace) -> Path:
     """Return the state directory from the option, the environment, or the default, without reading a configuration.
 
-    If this process is root, it becomes the owner of the directory: `kubectl debug` runs as root, the sidecar does
-    not.
+    If this process runs as root, change its user to the owner of the directory: `kubectl debug` runs as root, the
+    sidecar does not.
     """
     directory = find_state_directory(options.state_dir, os.environ)
     become_user_of(directory)

@@ -36,7 +36,7 @@ class TlsSettings(SettingsModel):
     """The certificate of the HTTP server."""
 
     cert_file: LocalPath
-    """File with the certificate and its chain (PEM). Both files are read again when they change."""
+    """File with the certificate and its chain (PEM). `cert_file` and `key_file` are read again when they change."""
 
     key_file: Annotated[LocalPath, SECRET_FILE]
     """File with the private key of the certificate (PEM), without a password."""
@@ -50,7 +50,7 @@ class AdminSettings(SettingsModel):
     listens on localhost only; probes and scrapers from outside the Pod need `0.0.0.0:9600`."""
 
     hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
-    """Host names that clients may use in addition to addresses and `localhost`, such as the name of a Service."""
+    """Host names that clients may use in addition to IP addresses and `localhost`, such as the name of a Service."""
 
     token_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """File with a token that clients must send as `Authorization: Bearer …` or as the password of basic

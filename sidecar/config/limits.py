@@ -20,8 +20,8 @@ class ResourceLimits(SettingsModel):
     """Resources that the sidecar may use."""
 
     memory: Size = 16 << 20
-    """Maximum total bytes of the documents in all batches. They are divided among all pairs of a pipeline and a sink,
-    and then among the batches of a pair. A batch may always have 64 KiB of log text."""
+    """Maximum total bytes of the documents in all batches. This total is divided among all pairs of a pipeline and a
+    sink, and then among the batches of a pair. A batch may always have 64 KiB of log text."""
 
     open_files: Annotated[int, Field(ge=16)] = 512
     """Maximum number of open files. Above this limit, the files that were read least recently are closed, and opened

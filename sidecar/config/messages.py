@@ -250,7 +250,7 @@ def _names_of_sink(key: Key, sources: Sequence[ValueSource]) -> set[str]:
 
 
 def _select(models: list[type[BaseModel]], tag: str | int) -> list[type[BaseModel]]:
-    """Return the models of alternatives that a tag selects: by their `type`, or by their first setting."""
+    """Return the models that have this tag as their `type` or, if there are several models, as first setting."""
     selected = []
     for model in models:
         first, field = next(iter(model.model_fields.items()), ("", None))

@@ -73,7 +73,7 @@ LinePattern = Annotated[str, AfterValidator(validate_pattern)]
 
 def _refuse_times(value: Any) -> Any:
     if isinstance(value, date):
-        raise ValueError(f"{value} is a time in YAML; put it into quotes, as it is in the document")
+        raise ValueError(f"{value} is a time in YAML, but a text in documents; put it into quotes")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _refuse_times(item)
     return value
@@ -83,7 +83,7 @@ class RuleTest(SettingsModel):
     """A test of a pipeline: lines and the documents that they become. `sidecar check` runs it."""
 
     name: str
-    """Description of the test, which its failures show."""
+    """Description of the test, which is printed if the test fails."""
 
     input: str | tuple[str, ...]
     """The text of a file, or its lines."""
@@ -159,8 +159,8 @@ class PipelineSettings(SettingsModel):
     parser: Annotated[tuple[AnyParser, ...], Field(min_length=1), AfterValidator(_check_auto), _ONLY_PARSER] = Field(
         default=("plain",), validate_default=True
     )
-    """Parser by name or with options, or a list of parsers that are tried in order for each line. `auto` detects it
-    for each file from its first events, with the `multiline` and `timestamp` settings that are not set."""
+    """Parser by name or with options, or a list of parsers that are tried in order for each line. `auto` detects the
+    parser for each file from its first events. It also detects `multiline` and `timestamp` if they are not set."""
 
     max_fields: Annotated[int, Field(ge=1)] = 400
     """Maximum number of distinct field names in a record. Further fields are stored as JSON text in the field

@@ -150,7 +150,7 @@ class Settings(SettingsModel, BaseSettings):
         if self.sinks[name].single_pipeline:
             return [(("dead_letters", "to"), f": a {self.sinks[name].type} sink cannot get dead letters")]
         alone = [pipeline for pipeline in self.pipelines if not self.sinks_of(pipeline)]
-        cause = ": no sink is left but that of the dead letters; add a sink for the lines"
+        cause = ": the only sink is that of dead_letters.to; add a sink for the lines"
         return [(("pipelines", pipeline, "sinks"), cause) for pipeline in alone]
 
     def sinks_of(self, pipeline: str) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Rejects texts that a shell would expand and the sidecar does not: `$NAME/…`, and `${NAME}` outside of its file."""
+"""Rejects texts that a shell would expand and the sidecar does not.
+
+These are `$NAME/…`, and `${NAME}` outside of the configuration file.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def _check_text(text: str) -> str:
 
 
 def _expand_home(pattern: str) -> str:
-    """Return the pattern with the home directory, whose name is not a pattern."""
+    """Return the pattern with `~` or `$HOME` replaced. Wildcard characters in the home directory are escaped."""
     expanded = expand_home(pattern)
     home = expanded.removesuffix(pattern.partition("/")[2])
     return pattern if expanded == pattern else escape(home) + expanded.removeprefix(home)

@@ -69,7 +69,7 @@ class Variable:
 
 
 class SettingsSource(PydanticBaseSettingsSource):
-    """A source of settings, as pydantic-settings calls it, with the origin of each value."""
+    """A source for pydantic-settings that also knows the origin of each value."""
 
     data: dict[str, Any]
     """The values that the source last returned."""

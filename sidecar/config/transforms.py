@@ -30,7 +30,7 @@ from sidecar.transform.registry import KINDS, PLUGINS
 
 
 def _select_kind(value: object) -> str:
-    """Return the name of the transform, which is the name of its first setting."""
+    """Return the name of the transform, which is the name of its first setting; "own" for a plug-in."""
     if isinstance(value, BaseModel):
         name, field = next(iter(type(value).model_fields.items()))
         name = field.alias or name
@@ -50,7 +50,7 @@ def names_without_options() -> set[str]:
 
 
 def _name_only(*names: str) -> ShortForm:
-    """Return a short form that accepts one of these names without options; without names, those of plug-ins."""
+    """Return a short form that accepts one of these names alone, or the name of a plug-in if no names are passed."""
     return ShortForm(_expand_name, schema=lambda: one_of(names or PLUGINS.names()))
 
 

@@ -70,7 +70,7 @@ def read_yaml_file(path: Path, environ: Mapping[str, str]) -> YamlFile:
 def _replace_variables(
     node: yaml.Node | None, environ: Mapping[str, str], seen: set[int]
 ) -> Iterator[tuple[int, str]]:
-    """Replace the variables in the texts below the node. Yield the line and the problem of each that is wrong.
+    """Replace the variables in the texts below the node. Yield the line and the problem of each wrong text.
 
     Each node is visited once, because aliases can repeat it. Keys are not searched.
     """

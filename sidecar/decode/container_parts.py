@@ -13,7 +13,7 @@ _PART = re.compile(rb"([^ \n]++ (?:stdout|stderr) (P|F)(?::[^ \n]*+)?+ )([^\n]*+
 
 
 def join_divided_characters(event: bytes) -> bytes:
-    """Return an event of a CRI log in which each divided character is at the beginning of the later part.
+    """Return an event of a CRI log with each divided character moved to the beginning of the later part.
 
     Return the event unchanged if a line of it has another format.
     """

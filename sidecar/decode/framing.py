@@ -90,7 +90,7 @@ class Framer(msgspec.Struct, frozen=True):
         return LineBatch(decoded, len(texts), texts, starts[: len(texts)], text)
 
     def _frame_events(self, chunk: Chunk) -> LineBatch | None:
-        """Split a chunk into multiline events. Return None if one of them needs an annotation."""
+        """Split a chunk into multiline events. Return None if one needs special treatment, as after a truncation."""
         data, event_starts = chunk.data, chunk.event_starts
         if event_starts is None or chunk.split_events or not self._is_plain(chunk):
             return None
@@ -115,7 +115,7 @@ class Framer(msgspec.Struct, frozen=True):
 
 
 class _LineByLineFramer(msgspec.Struct):
-    """Splits one chunk line by line, and annotates lines that are shortened, unterminated or continued."""
+    """Splits one chunk line by line. Shortened, unterminated and continued lines get a field that says so."""
 
     framer: Framer
     chunk: Chunk

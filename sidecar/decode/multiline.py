@@ -105,7 +105,7 @@ class PatternRule:
         return starts
 
     def find_end(self, data: bytes, start: int, limit: int) -> int:
-        """Test line by line until a line ends the event or the next line begins another."""
+        """Return the offset after the first line that ends the event or is followed by the start of another event."""
         next_start = data.index(b"\n", start) + 1
         if self._kind == "end":
             while next_start < limit and not self._matches(data, start, next_start - 1):

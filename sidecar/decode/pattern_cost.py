@@ -39,7 +39,7 @@ _EMPTY = _PatternPart(_NONE, may_be_empty=True, bits=0.0)
 
 
 def count_ways(pattern: bytes, max_bytes: int) -> float:
-    """Return the binary logarithm of the number of ways to match that a search may try on a line, at most."""
+    """Return the binary logarithm of the maximum number of ways to match that a search may try on one line."""
     # The parser of `re` is private, but there is no other way to get a parsed pattern.
     tree = import_module("re._parser").parse(pattern)
     at_each_byte = 0.0 if pattern.startswith(b"^") else log2(max_bytes)

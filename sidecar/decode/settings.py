@@ -49,7 +49,8 @@ class MultilineSettings(SettingsModel):
     """Time without a new byte after which the last event is complete."""
 
     max_lines: Annotated[int, Field(ge=2)] = 1000
-    """Maximum lines of one event. The rest becomes a separate event, and both are marked."""
+    """Maximum lines of one event. The rest becomes a separate event. The field `log.split` marks the first event,
+    and `log.continuation` the second."""
 
     @field_validator("preset")
     @classmethod

@@ -49,7 +49,10 @@ class BatchLimits(msgspec.Struct, frozen=True):
 
 
 class BatchPart(msgspec.Struct):
-    """The documents of one chunk, and its span. The span is settled when all of the documents are settled."""
+    """The documents of one chunk, and the span (range of the file) that the chunk occupies.
+
+    The span is settled when all of the documents are settled.
+    """
 
     documents: Documents
     ranges: RecordRanges

@@ -27,7 +27,7 @@ MAX_ATTEMPTS = 8
 """Maximum number of attempts for a batch, if the first attempt stores or rejects some records."""
 
 _LIMIT_GROWTH = 8
-"""After each large request that succeeds, the learned limit grows by its size divided by this number."""
+"""After each large request that succeeds, the learned limit grows by its own value divided by this number."""
 
 
 class DeliveryResult(msgspec.Struct):
@@ -41,7 +41,7 @@ class DeliveryResult(msgspec.Struct):
     if the cause is not a target."""
 
     reasons: dict[str, DeliveryError] = {}
-    """Why records were postponed, by target or "". A target that was held before the first attempt has no reason."""
+    """Why records were postponed, by target or "". Targets that were not tried have no reason."""
 
     stored_targets: set[str] = set()
     """Targets that have stored documents."""
@@ -93,7 +93,7 @@ class RetryingWriter:
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult:
         """Return the result of the whole batch. Raise `DeliveryError` if the sink fails; then no record is settled.
 
-        `may_postpone_all`: all records were parked before, so a refusal of all of them is not a failure of the sink.
+        `may_postpone_all`: all records were postponed before, so the sink has not failed if it refuses all of them.
         """
         result = DeliveryResult()
         evidence = Evidence(self._streaks)
@@ -117,7 +117,7 @@ class RetryingWriter:
         return result
 
     def _postpone_held(self, batch: Batch, result: DeliveryResult) -> Sequence[int]:
-        """Postpone the records of targets that are held. Return the indexes of the other records."""
+        """Postpone the records of `held_targets`. Return the indexes of the other records."""
         held = self.held_targets
         if not held or not isinstance(self._sink, TargetingSink):
             return range(len(batch))

@@ -134,7 +134,7 @@ class Sender:
         threading.Thread(target=task, name=name, daemon=True).start()
 
     def _deliver(self, parts: Sequence[BatchPart]) -> None:
-        """Write a batch and post its result. The thread may still run when the shipper has ended at an exit."""
+        """Write a batch and post its result. At an exit, this thread may run longer than that of the shipper."""
         batch = Batch([part.documents for part in parts])
         began = self._context.clock.monotonic()
         was_postponed = all(part.span.parked_for is not None for part in parts)

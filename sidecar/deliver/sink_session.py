@@ -39,7 +39,7 @@ class SinkSession:
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult | DeliveryError:
         """Open the sink if necessary, and write a batch. Return its result, or the error if no record is settled.
 
-        `may_postpone_all`: all records were parked before, so a refusal of all of them is not a failure of the sink.
+        `may_postpone_all`: all records were postponed before, so the sink has not failed if it refuses all of them.
         """
         if not self._begin():
             return Retryable("the sink is closed")

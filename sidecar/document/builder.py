@@ -25,7 +25,7 @@ LeafSource = Callable[[], dict[str, str]]
 
 
 Notes = tuple[tuple[str, str], ...]
-"""Annotations of one record: (path, JSON text)."""
+"""Fields that are added to a single record, such as `truncated`: (path, JSON text)."""
 
 
 _LOG_NAME = frozenset({"log"})
@@ -104,7 +104,7 @@ class DocumentBuilder:
         return possible_root_names([*SIDECAR_FIELDS, *labels, *added]) | RESERVED_NAMES
 
     def document_overhead(self, generation: Generation) -> int:
-        """Return roughly how many bytes the document of each record of this file has in addition to the record."""
+        """Return roughly by how many bytes a document of this file (`generation`) is longer than its record."""
         template = self._template([source() for source in self._sources])
         return len(template.tail) + len(template.close) + len(generation.display_path) + DOCUMENT_OVERHEAD_BYTES
 
@@ -172,7 +172,7 @@ class DocumentBuilder:
         return (records.root_names - ignored).isdisjoint(template.reserved)
 
     def _templates_by_record(self, records: RecordBatch, parts: list[dict[str, str]]) -> dict[int, _DocumentTemplate]:
-        """Return the template of each record with annotations or an error, by index."""
+        """Return the template of each record that has an error or additional fields (annotations), by index."""
         of_lines, of_records, errors = records.lines.annotations, records.annotations, records.errors
         templates = {}
         for index in of_lines.keys() | of_records.keys() | errors.keys():
@@ -232,7 +232,7 @@ class _Partition(msgspec.Struct):
     """Names of added objects that were merged into objects of the application."""
 
     has_time: bool = False
-    """Whether the record already has this `@timestamp`."""
+    """Whether the record already has an `@timestamp` with the same text that the sidecar would add."""
 
 
 def _partition(body: str, time: str, template: _DocumentTemplate, fill: Callable[[str], str]) -> _Partition | None:

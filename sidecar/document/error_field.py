@@ -21,7 +21,7 @@ _MEMBER_NAME = re.compile(rf"{_QUOTED_NAME}\s*+:")
 
 
 def move_scalar_error(records: RecordBatch) -> RecordBatch:
-    """Return the records with scalar values of `error` moved to `original.error`, or the same object without any."""
+    """Return the records with scalar values of `error` moved to `original.error`; `records` itself if it has none."""
     if records.root_names is not None and ERROR_FIELD not in records.root_names:
         return records
     may_have = [i for i, body in enumerate(records.bodies) if _QUOTED_NAME in body or "\\u" in body]

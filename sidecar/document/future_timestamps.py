@@ -29,7 +29,7 @@ class FutureTimestampGuard:
         self._clock = clock
 
     def clear_future_times(self, records: RecordBatch) -> RecordBatch:
-        """Return the records with timestamps in the future moved to the annotation `log.time_ahead`."""
+        """Return the records with timestamps in the future moved to the field `log.time_ahead`."""
         now = self._clock.now()
         if not records.times or max(records.times) <= (suspect := iso(now + _MAX_AHEAD_S - _MAX_ZONE_OFFSET_S)):
             return records

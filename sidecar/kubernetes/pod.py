@@ -11,8 +11,8 @@ MODES = ("native", "classic")
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
 _KILL_RESERVE_S = 2.0
-"""Seconds before the end of the grace period at which the sidecar exits. If the application has used up the grace
-period, the kubelet gives a native sidecar this long (KEP-753)."""
+"""The sidecar exits this many seconds before the end of the grace period. If the application has used up the grace
+period, the kubelet still gives a native sidecar these seconds to end (KEP-753)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Pod:
     """The Pod in which the sidecar runs. Outside of a Pod, all fields have their defaults."""
 
     mode: str = ""
-    """`native`: an init container with `restartPolicy: Always`, which gets its signal after the application has
-    ended. `classic`: an ordinary container, which gets its signal together with the application."""
+    """`native`: an init container with `restartPolicy: Always`, which gets its stop signal after the application
+    has ended. `classic`: an ordinary container, which gets its stop signal together with the application."""
 
     grace_s: float | None = None
     """`terminationGracePeriodSeconds` of the Pod."""
@@ -49,7 +49,10 @@ class Pod:
         return self.restart_policy != "Never"
 
     def deadline_s(self, default_s: float) -> float:
-        """Return the maximum seconds from the stop signal to the end of the sidecar."""
+        """Return the maximum seconds from the stop signal to the end of the sidecar.
+
+        `default_s`: result if the grace period is unknown.
+        """
         return default_s if self.grace_s is None else max(1.0, self.grace_s - _KILL_RESERVE_S)
 
 

@@ -1,7 +1,7 @@
 """Writes the message that `kubectl describe pod` shows for a container that has ended.
 
-The kubelet creates the file before the container starts, and reads at most 4,096 bytes of it (Kubernetes
-documentation, "Determine the Reason for Pod Failure").
+The kubelet creates the file of this message before the container starts, and reads at most 4,096 bytes of it
+(Kubernetes documentation, "Determine the Reason for Pod Failure").
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _SHRINK_IN_UTF8 = ("utf-16-le", "utf-16-be", _BY_BOM, "gb18030")
 
 
 class Grouped(Protocol):
-    """The complete events at the beginning of some bytes."""
+    """The complete events in some data, as offsets in the data."""
 
     @property
     def starts(self) -> Sequence[int]: ...
@@ -54,7 +54,7 @@ class _EventBounds(NamedTuple):
 
 @dataclass(frozen=True)
 class Charset:
-    """One encoding, by its Python name. `offset` arguments: offset of the given bytes in the file."""
+    """One encoding, by its Python name. In all methods, `offset` is the offset of the given bytes in the file."""
 
     # More than twenty methods: each answers a question about bytes that depends on the encoding.
 
@@ -62,7 +62,7 @@ class Charset:
 
     @cached_property
     def width(self) -> int:
-        """Bytes of a code unit."""
+        """Size of a code unit in bytes."""
         return _UTF16_UNIT_BYTES if self.name.startswith(_BY_BOM) else 1
 
     @property
@@ -127,7 +127,7 @@ class Charset:
         return max(0, self.align(len(data) - len(data.lstrip(b"\0")), offset))
 
     def ends_line(self, data: bytes, end: int) -> bool:
-        """Return whether these bytes end with a line end. `end`: offset after them in the file."""
+        """Return whether `data` ends with a line end. `end`: offset in the file at which `data` ends."""
         return data.endswith(self.newline) and end % self.width == 0
 
     def split_lines(self, data: bytes, offset: int) -> list[bytes]:
@@ -143,7 +143,7 @@ class Charset:
         return [*lines, data[start:]] if start < len(data) else lines
 
     def normalize_newlines(self, event: bytes, offset: int) -> bytes:
-        """Return an event with newlines for all its line ends and none at its end."""
+        """Return an event without line ends at its end. Each line end of Windows (CR LF) in it becomes a newline."""
         if self.width == 1:
             return event.replace(b"\r\n", b"\n").rstrip(b"\n")
         newline, windows_newline = self.newline, self._encode("\r\n")
@@ -176,13 +176,13 @@ class Charset:
         return line[self.bom_length(line, offset) :]
 
     def contradicts_bom(self, head: bytes) -> bool:
-        """Return whether a file that begins with `head` is in UTF-16 by its byte order mark, unlike this encoding."""
+        """Return whether `head` begins with the byte order mark of UTF-16, although this encoding is not UTF-16."""
         return self.width == 1 and head[:_UTF16_UNIT_BYTES] in _BOMS
 
     def count_partial_bytes(self, data: bytes, offset: int) -> int:
         """Return the number of bytes at the end of `data` that belong to an incomplete character.
 
-        `data` must begin with a line, or have at least the last 64 bytes.
+        `data` must begin at the start of a line, or have at least 64 bytes.
         """
         # In each encoding whose code units are bytes, a byte below 0x30 is a whole character.
         start = -offset % self.width if self.width > 1 else max(map(data.rfind, range(0x30))) + 1
@@ -222,7 +222,10 @@ class Charset:
         return grouping.begins_event(self._as_utf8(self.split_lines(data, offset)[0], offset))
 
     def split_events(self, grouping: LineGrouping, data: bytes, offset: int, *, closed: bool = False) -> Grouped:
-        """Return the complete events of `data`, which consists of whole lines and begins with an event."""
+        """Return the complete events of `data`, which consists of whole lines and begins with an event.
+
+        `closed`: the last event counts as complete.
+        """
         if self.name == "utf-8":
             bom = self.bom_length(data, offset)
             return (

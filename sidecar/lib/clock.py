@@ -43,5 +43,5 @@ class FixedClock:
 
 
 def iso(seconds: float) -> str:
-    """Convert seconds since the epoch to RFC 3339 text in UTC with microseconds, as documents contain it."""
+    """Convert seconds since the epoch to RFC 3339 text in UTC with microseconds, the form used in documents."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -26,8 +26,8 @@ class _Burst(Generic[Event]):
 class EventRateLimiter(Generic[Event]):
     """Passes events to `write`, except those above the limit per cause and period. Not thread-safe.
 
-    At the end of a period, the last suppressed event is written with the number of the others. Call `flush_due`
-    regularly and `flush_all` at the end. With more than `_MAX_CAUSES` causes, the period of the oldest cause ends.
+    At the end of a period, the last suppressed event is written with the number of the other suppressed events. Call
+    `flush_due` regularly and `flush_all` at the end. A cause above `_MAX_CAUSES` ends the period of the oldest cause.
     """
 
     def __init__(self, clock: Clock, write: Callable[[Event, int], None]) -> None:
@@ -51,7 +51,7 @@ class EventRateLimiter(Generic[Event]):
             burst.last, burst.suppressed = event, burst.suppressed + 1
 
     def flush_due(self) -> None:
-        """Write the suppressed events of periods that have ended."""
+        """Write the last suppressed event of each cause whose period has ended."""
         now = self._clock.monotonic()
         if now < self._due_at:
             return
@@ -59,7 +59,7 @@ class EventRateLimiter(Generic[Event]):
         self._due_at = min((burst.started_at + PERIOD_S for burst in self._causes.values()), default=float("inf"))
 
     def flush_all(self) -> None:
-        """Write the suppressed events of all periods."""
+        """End all periods, and write the last suppressed event of each cause."""
         self._close(list(self._causes))
 
     def _close(self, causes: Iterable[Hashable]) -> None:

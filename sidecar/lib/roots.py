@@ -187,7 +187,10 @@ def _stays_below(target: str) -> bool:
 
 
 def _resolve(parts: list[str], known: Callable[[], Iterable[str]]) -> tuple[str, list[tuple[str, bool]]]:
-    """Return a path without links, and the components below it, each with whether it may be a link later."""
+    """Return the path of a directory without links, and the components below it.
+
+    Each component has a flag: whether it may be a link when the path is walked later.
+    """
     base, current = "/", "/"
     rest: list[tuple[str, bool]] = []
     for number, name in enumerate(parts):

@@ -91,11 +91,11 @@ COMMAS = ShortForm(split_commas, schema=lambda: {"type": "string"})
 """Marks a list that may be written as one text with commas: `Annotated[tuple[str, ...], COMMAS]`."""
 
 SOME_COMMAS = ShortForm(split_commas, schema=lambda: {"type": "string", "pattern": "[^,\\s]"})
-"""Marks a list as `COMMAS` does, if the list has `Field(min_length=1)`."""
+"""Like `COMMAS`, but for a list that must not be empty, which has `Field(min_length=1)`."""
 
 
 class SettingsModel(BaseModel):
-    """Base class of settings: immutable, and without unknown names.
+    """Base class of settings. They are immutable, and unknown names are rejected.
 
     Descriptions are read from the source on demand, because reading them at every start would take 0.1 s.
     """
@@ -115,7 +115,8 @@ def mask(settings: SettingsModel) -> dict[str, Any]:
     """Return the settings with all values masked that could be secrets.
 
     The type of a setting decides, not its name. Numbers, flags, fixed choices, paths and values marked as `SHOWN` are
-    shown. Any other text, such as a URL or a pattern, and any value of a free mapping could contain a secret.
+    shown. Any other text, such as a URL or a pattern, could contain a secret. So could any value in a
+    mapping whose keys the user chooses.
     """
     masked = {}
     for name, field in type(settings).model_fields.items():

@@ -11,7 +11,7 @@ _MAX_CANDIDATES = 3
 def suggestion_for(name: str, known: Iterable[str], prefix: str = "") -> str:
     """Return `; did you mean "…"?` if the name resembles a known name, else "".
 
-    The prefix and the case of letters are ignored.
+    A `prefix` at the beginning of a name and the case of letters are ignored.
     """
     folded = {each.removeprefix(prefix).lower(): each for each in known}
     written = name.removeprefix(prefix).lower()

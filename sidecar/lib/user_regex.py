@@ -29,7 +29,8 @@ _MIN_LINE_LIMIT_S = 0.001
 class RegexTimeBudget:
     """The time that patterns may use for the slow lines of one chunk, so that these do not delay other files.
 
-    When it is used up, other lines are still matched, because that takes microseconds.
+    When it is used up, each further line of the chunk has only `_MIN_LINE_LIMIT_S`. That is enough for lines that are
+    not slow, because they take microseconds.
     """
 
     def __init__(self) -> None:

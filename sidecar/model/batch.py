@@ -23,7 +23,7 @@ from sidecar.model.file import Generation
 
 
 class Batch(msgspec.Struct, frozen=True, dict=True):
-    """Documents for a sink, from one or more generations, in the order of their lines.
+    """Documents for a sink, from one or more files, in the order of their lines.
 
     The index of a record in the batch identifies it: 0 ≤ index < len(batch).
     """
@@ -54,7 +54,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
         return (text for part in self.parts for text in part.json_lines())
 
     def objects(self) -> list[dict[str, Any]]:
-        """Return each document as a dictionary. Of a repeated key, it has the last value."""
+        """Return each document as a dictionary. If a key occurs more than once, its last value is used."""
         found: list[dict[str, Any]] = _OBJECTS.decode_lines("\n".join(self.documents))
         return found
 
@@ -87,8 +87,8 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     def list_event_times(self) -> list[str]:
         """Return the timestamp of each document as RFC 3339 text with a zone.
 
-        For a line without a timestamp, this is the time at which its generation began. So a document that is sent
-        again on the next day goes to the same dated index.
+        For a line without a timestamp, this is the time at which the sidecar began to track the content of the file
+        (`Generation.created_at`). So a document that is sent again on the next day goes to the same dated index.
         """
         return [time or default_timestamp(part) for part in self.parts for time in part.timestamps()]
 
@@ -134,11 +134,11 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 RefusalScope = Literal["unclear", "target", "transient", "kept"]
-"""What the error of a refused record may be caused by.
+"""What may have caused the error of a refused record; `kept` if the cause makes no difference.
 
-`target`: the target accepts no documents. `transient`: an error that should end by itself. `unclear`: the record or
-its target; the results of other records decide. `kept`: the record is written again until it is stored, and never
-becomes a dead letter.
+`target`: the index or collection accepts no documents. `transient`: a condition that should end without intervention.
+`unclear`: the record itself or its target; the results of other records decide. `kept`: the record is written
+again until it is stored, and never becomes a dead letter.
 """
 
 
@@ -164,7 +164,8 @@ class WriteResult(msgspec.Struct, frozen=True):
     """Records that will never be accepted; they become dead letters."""
 
     error: DeliveryError | None = None
-    """Why the other records could not be written, if known. If there are refused records, one of their errors."""
+    """Why the records that are neither stored nor rejected were not written, if known. If some records were refused:
+    one of their errors."""
 
     duplicates: int = 0
     """Number of stored records that already existed."""
@@ -188,7 +189,7 @@ class WriteResult(msgspec.Struct, frozen=True):
     """Targets that have stored at least one record; empty if the sink has only one target or cannot report them."""
 
     def join(self, other: WriteResult, shift: int) -> WriteResult:
-        """Return the result for the records of both. The records of `other` begin at index `shift`."""
+        """Return one result for the records of both results. The records of `other` begin at index `shift`."""
 
         def joined(these: Collection[int], those: Collection[int]) -> list[int]:
             return [*these, *(index + shift for index in those)]
@@ -208,9 +209,9 @@ class WriteResult(msgspec.Struct, frozen=True):
         )
 
     def embed(self, indexes: Sequence[int], known: Sequence[int]) -> WriteResult:
-        """Return the result of a larger batch. Its record `indexes[i]` is record i of this one.
+        """Return the result of a larger batch, whose record `indexes[i]` is record i of this result.
 
-        `known`: its other records, which were stored before.
+        `known`: indexes of the other records of the larger batch, which were stored before.
         """
         return replace(
             self,

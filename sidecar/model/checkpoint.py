@@ -14,7 +14,10 @@ from sidecar.model.span import ParkedRange
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """The settled prefix of a generation for one sink: everything before `offset` is settled, without gaps."""
+    """How far one sink has settled a generation (the content of a file).
+
+    Everything before `offset` is settled, without gaps: it need not be sent again.
+    """
 
     offset: int
     tail: OverlapDigest
@@ -50,7 +53,7 @@ ORIGIN = Checkpoint(0, NO_TAIL, crc=0)
 
 
 class Intent(msgspec.Struct, frozen=True):
-    """The first bytes of a generation that may be sent, up to `offset`. It is recorded before they are sent."""
+    """The record that the bytes of a generation before `offset` may be sent. It is written before they are sent."""
 
     offset: int
     crc: int
@@ -75,7 +78,7 @@ class NewGeneration(msgspec.Struct, frozen=True):
 
 
 class KnownFile(msgspec.Struct, frozen=True):
-    """The stored state of a generation."""
+    """What the state stores of a generation, which is the content of one file."""
 
     generation: Generation
     file_id: FileId
@@ -142,7 +145,8 @@ class CheckpointUpdate(msgspec.Struct, frozen=True):
     amounts: ByteCounts
     dead_letters: Sequence[DeadLetter] = ()
     position: Checkpoint | None = None
-    """The position of reading, if ranges between the checkpoint and this position are parked."""
+    """The position of reading, if it is after the checkpoint, because ranges between them are parked (delivered
+    later)."""
 
     parked: Sequence[ParkedRange] = ()
     """Ranges that are parked from now on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 MAX_COUNT = (1 << 63) - 1
-"""The largest number in the state. Sums of bytes stop there, because a single sparse file may be that large."""
+"""The largest number that the state can store. Sums of bytes stop there; a single sparse file may be that large."""
 
 
 class ByteCounts(msgspec.Struct):

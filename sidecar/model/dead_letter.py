@@ -16,10 +16,10 @@ class DeadLetter(msgspec.Struct, frozen=True):
     generation: int
     path: str
     start: int
-    """Offset of its line in the file `path`."""
+    """Offset of the line in the file `path`."""
 
     end: int
-    """Offset after its line."""
+    """Offset after the line."""
 
     document_id: str
     target: str
@@ -29,6 +29,6 @@ class DeadLetter(msgspec.Struct, frozen=True):
     kind: str
     reason: str
     at: float
-    """Seconds since the epoch."""
+    """When the document was rejected, in seconds since the epoch."""
 
     attempts: int = 1

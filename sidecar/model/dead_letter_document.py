@@ -26,7 +26,7 @@ class _Origin(msgspec.Struct):
     document_id: str
     event_time: str
     generation: str
-    """As text, because it may have more than 53 bits."""
+    """Id of the generation. It is stored as text, because a JSON number is exact only up to 53 bits."""
 
     start: int
     end: int
@@ -60,12 +60,15 @@ class _Copy(msgspec.Struct):
 
 
 def copy_id(letter: DeadLetter) -> str:
-    """Return the `_id` of the copy. The same document may be rejected by several sinks."""
+    """Return the `_id` for the document of a dead letter.
+
+    It depends on the sink, because several sinks may reject the same document.
+    """
     return f"{letter.document_id}-{hashlib.sha256(letter.sink.encode()).hexdigest()[:8]}"
 
 
 def to_document(letter: DeadLetter, added: Mapping[str, Any]) -> str:
-    """Return the document of a dead letter as JSON text. `added`: more fields, as dotted path → value."""
+    """Return a document that contains a dead letter, as JSON text. `added`: more fields, as dotted path → value."""
     origin = _Origin(
         letter.pipeline, letter.sink, letter.target, letter.document_id, letter.event_time, str(letter.generation),
         letter.start, letter.end, letter.status, letter.attempts,
@@ -86,7 +89,7 @@ def to_document(letter: DeadLetter, added: Mapping[str, Any]) -> str:
 
 
 def from_document(document: Mapping[str, Any]) -> DeadLetter | None:
-    """Return the dead letter of a document; None if the document is not the copy of one."""
+    """Return the dead letter that a document contains; None if it contains none."""
     try:
         found = msgspec.convert(document, _Copy)
         at, generation = datetime.fromisoformat(found.time).timestamp(), int(found.dead_letter.generation)

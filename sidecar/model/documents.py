@@ -85,12 +85,12 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
     starts: Sequence[int]
     bodies: Sequence[str]
     times: Sequence[str]
-    """Timestamps of the documents."""
+    """`@timestamp` of each document."""
 
     tail: str
     close: str
     known_times: Sequence[str]
-    """Timestamps of the events; "" if the line had none."""
+    """Timestamp that each line had; "" if it had none, although its document has one."""
 
     has_own_timestamp: bool = False
     """Whether the bodies contain `@timestamp`, so that only `{` is put before a body."""
@@ -262,5 +262,5 @@ class CompressedDocuments(msgspec.Struct, frozen=True):
 
 
 def default_timestamp(part: Documents) -> str:
-    """Return the time at which the generation of these documents began, as RFC 3339 text in UTC."""
+    """Return when the sidecar began to track the content of the file, as RFC 3339 text in UTC."""
     return iso(part.generation.created_at)

@@ -47,10 +47,10 @@ class Generation(msgspec.Struct, frozen=True):
 
     pipeline: str
     path: str
-    """Path of the file when the generation began; a rename does not change it."""
+    """Path of the file when the sidecar began to track this content; a rename does not change it."""
 
     created_at: float
-    """Seconds since the epoch."""
+    """When the sidecar began to track this content, in seconds since the epoch."""
 
     @property
     def id_prefix(self) -> str:

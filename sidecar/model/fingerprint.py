@@ -8,7 +8,7 @@ import msgspec
 from isal import isal_zlib
 
 FINGERPRINT_BYTES = 1024
-"""Number of bytes at the beginning of a file that its fingerprint covers, or fewer if the file is shorter."""
+"""Maximum number of bytes at the beginning of a file that its fingerprint covers; fewer if the file is shorter."""
 
 
 OVERLAP_BYTES = 64
@@ -44,7 +44,7 @@ class Fingerprint(msgspec.Struct, frozen=True):
         return cls(len(head), digest(head))
 
     def matches(self, head: bytes) -> bool:
-        """Return whether `head` begins with the bytes that the fingerprint covers. It must have at least as many."""
+        """Return whether `head` begins with the bytes that the fingerprint covers; False if `head` is shorter."""
         return len(head) >= self.covered and digest(head[: self.covered]) == self.digest
 
 
@@ -56,7 +56,7 @@ class OverlapDigest(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_bytes(cls, before: bytes) -> OverlapDigest:
-        """Return the digest of the last of these bytes, which precede an offset."""
+        """Return the digest of the last `OVERLAP_BYTES` of `before`, which are the bytes before an offset."""
         before = before[-OVERLAP_BYTES:]
         return cls(len(before), digest(before))
 

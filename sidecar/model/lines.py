@@ -38,7 +38,7 @@ class Chunk(msgspec.Struct, frozen=True):
     """Offset in `data` at which each event begins; None if each line is one event."""
 
     split_events: frozenset[int] = frozenset()
-    """Indexes of events that were closed by a limit."""
+    """Indexes of events that were ended early, because they reached a limit. The next event continues them."""
 
     encoding: str = ""
     """Encoding that the reader has detected; "" if it has not."""
@@ -88,8 +88,8 @@ class LineBatch(msgspec.Struct, frozen=True):
     """All lines with their line ends, if `is_uniform`; else ""."""
 
     is_uniform: bool = True
-    """Whether all lines are valid UTF-8, not empty, without NUL, CR and annotations. Only then may a parser process
-    the chunk in one pass."""
+    """Whether all lines are valid UTF-8 and not empty, have no NUL or CR, and get no additional fields
+    (`annotations`). Only then may a parser process the chunk in one pass."""
 
     skipped: Sequence[SkippedRange] = ()
     annotations: dict[int, dict[str, str]] = {}

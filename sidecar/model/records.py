@@ -51,7 +51,7 @@ class RecordBatch(msgspec.Struct, frozen=True):
     """Name of a transform → number of records on which it failed."""
 
     target_times: Sequence[str] | None = None
-    """Timestamps for names of indexes and collections that contain a date; None if they are `times`."""
+    """Timestamps that give the dates in names of indexes and collections; None if these are the same as `times`."""
 
     timeouts: int = 0
     """Number of times that a pattern exceeded its time limit."""

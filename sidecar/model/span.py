@@ -80,7 +80,8 @@ class PendingSpan(msgspec.Struct):
     amounts: ByteCounts = msgspec.field(default_factory=ByteCounts)
     dead_letters: list[DeadLetter] = []
     parked: list[ParkedRange] = []
-    """Ranges of a settled span that must be read and delivered again later."""
+    """Ranges of the span that were set aside, to be read and delivered again later. The span counts as settled."""
 
     parked_for: str | None = None
-    """If the span was parked before, the target for which it was parked; None if it is read for the first time."""
+    """If the span was parked before, the target (index or collection) that accepted no documents, or ""; None if the
+    span is read for the first time."""

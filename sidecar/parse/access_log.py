@@ -127,7 +127,7 @@ class AccessLogParser:
         return None
 
     def _find_rows_with_hosts(self, lines: LineBatch) -> list[Row] | None:
-        """Return the rows of lines that begin with a virtual host. Return None if a line does not."""
+        """Return the rows of lines that begin with a virtual host. Return None if a line has no virtual host."""
         for pattern in self._host_patterns:
             if pattern.match(lines.text) and len(rows := pattern.findall(lines.text)) == lines.count:
                 members = {(host, port): _render_host(host, port) for host, port in {row[:2] for row in rows}}
@@ -242,8 +242,10 @@ def _render_extra(extra: str) -> str:
 
 
 def _render_host(host: str, port: str) -> str:
-    """Return the JSON members for a virtual host: from the quote that ends the member before them to the last
-    quote, exclusively. Return "" if a value is not valid.
+    """Return the JSON text to insert before the closing quote of a member, so that members for a virtual host follow.
+
+    The text begins with the closing quote of that member; its last member has no closing quote. Return
+    "" if a value is not valid.
     """
     if not is_address(host) or (port and int(port) > _MAX_PORT):
         return ""

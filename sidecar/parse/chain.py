@@ -35,7 +35,7 @@ class ParserChain:
 
 
 def _retry_failed(records: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
-    """Return the records, in which the failed lines are parsed again with `parser`."""
+    """Parse the failed lines again with `parser`. Return all records, with the new results of these lines."""
     failed = sorted(records.errors)
     texts, starts = lines.texts, records.starts
     failed_lines = replace(

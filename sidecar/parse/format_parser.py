@@ -41,8 +41,8 @@ class LogFormat(msgspec.Struct, frozen=True):
     """Lines for tests and documentation, one for each pattern."""
 
     to_iso: Callable[[str, str, float], str] = local_time
-    """Converts the groups `time` and `year` ("" if absent), and the current time, to ISO 8601 without a zone. Returns
-    "" for text that is not a time."""
+    """Converts a time to ISO 8601 without a zone, or to "" if the text is not a time. Arguments: the groups `time`
+    and `year` ("" if absent), and the current time, which supplies a missing year or date."""
 
 
 Row = Sequence[str]

@@ -47,12 +47,12 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "CONTAINER_ID_FULL": ("container.id", str),
     "CONTAINER_NAME": ("container.name", str),
 }
-"""Field of journald → path, and the function that reads its text. Where that raises `ValueError`, the field stays
-below `journald`."""
+"""Field of journald → path, and the function that reads its text. If the function raises `ValueError`, the field
+stays below `journald`."""
 
 
 def parse_entry(text: str) -> dict[str, Any]:
-    """Return the fields of an entry. Raise `ValueError` if the text is none."""
+    """Return the fields of an entry. Raise `ValueError` if the text is not an entry."""
     entry = _decode_json(text) if text.startswith("{") else _split_export(text)
     if "__REALTIME_TIMESTAMP" not in entry or len(entry) == 1:
         raise ValueError(_NOT_AN_ENTRY)

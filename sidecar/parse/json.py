@@ -25,11 +25,11 @@ TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 
 _NOT_AN_OBJECT = "the line is not one JSON object"
 _ROOT_NAMES = (frozenset[str](), frozenset({ERROR_FIELD}))
-"""Sets of conflicting root names that a chunk may contain, tried in this order: none, so that every `error` is an
-object or null (the usual case); or `error`, with any value."""
+"""Sets of root names that may have any value, although the sidecar may write fields below them. They are tried in
+this order: the empty set, which requires every `error` to be an object or null (the usual case); then `error`."""
 
 _MAX_LEAVES_PER_ROOT = 3
-"""Maximum number of reserved fields of one root that are searched separately (see `_reserved_prefixes`)."""
+"""Maximum number of reserved fields below one root field that are searched separately (see `_reserved_prefixes`)."""
 
 _BOM = "\ufeff"
 

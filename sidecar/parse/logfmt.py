@@ -197,7 +197,7 @@ class LogfmtParser:
         return RecordBatch(lines, lines.starts, bodies, times, names, errors=errors, annotations=annotations)
 
     def _encode(self, keys: Keys, values: Sequence[str]) -> Sequence[str]:
-        """Return each value as JSON; a text without its quotes."""
+        """Return each value as JSON, with the quotes of strings removed."""
         escaped = escape_json(values)
         converted = {key for key in set(keys) if not self._is_text(key)}
         if not converted:
@@ -253,7 +253,7 @@ def _may_be_cached(keys: Keys) -> bool:
 
 
 def _values(bare: Sequence[str], quoted: Sequence[str], *, have_escapes: bool) -> tuple[str, ...]:
-    """Return each value, bare or quoted, without escapes. A value with an escape that is not JSON stays unchanged."""
+    """Return each value, bare or quoted, with its escapes decoded. A value with an invalid escape stays unchanged."""
     if have_escapes:
         quoted = [_decode(text) if "\\" in text else text for text in quoted]
     return tuple(map(add, bare, quoted))

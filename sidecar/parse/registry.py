@@ -60,7 +60,7 @@ def create_parser(
 ) -> Parser:
     """Return the parser of a pipeline: a `ParserChain` if several are configured.
 
-    `reserved`: root names of the fields that the sidecar sets. `auto` must have been replaced by what was detected.
+    `reserved`: root names of the fields that the sidecar sets. `auto` must have been replaced by the detected parser.
     """
     parsers = [_create_one(settings, timestamp, reserved, clock) for settings in chain]
     return parsers[0] if len(parsers) == 1 else ParserChain(parsers)

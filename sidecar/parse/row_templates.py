@@ -162,7 +162,7 @@ def _join_rows(literals: Sequence[str], columns: Sequence[Sequence[str]], count:
 
 
 def _values(field: FieldSpec, column: Column, missing: str | None) -> Column:
-    """Return the value of a field in each row as JSON, but a string without its quotes. Keep missing values as is."""
+    """Return the value of a field in each row as JSON, with the quotes of strings removed. Keep missing values."""
     if field.convert is None:
         return _escape(column) if field.is_text else column
     if all_match(field.unchanged, column):
@@ -230,7 +230,7 @@ class _Branch(NamedTuple):
 
 
 def row_template(fields: Sequence[FieldSpec]) -> tuple[str, Callable[[Sequence[str]], tuple[str, ...]]]:
-    """Return a `%` template for the JSON body of a row, and a function that puts the values into its order."""
+    """Return a `%` template for the JSON body of a row, and a function that puts values in the template's order."""
     ordered = _sort_fields(fields)
     template = _template(ordered, [True] * len(ordered))
     if ordered == fields:

@@ -35,7 +35,7 @@ _WITH_CODE = {
     "plain": "any text: the whole line is the message",
     "json": "one JSON object per line",
     "regex": "named groups of a custom pattern",
-    "grok": "a pattern of named patterns, such as %{IP:source.ip}",
+    "grok": "a pattern built from named patterns, such as %{IP:source.ip}",
     "dissect": "fields between fixed texts, such as %{time} [%{level}] %{message}",
     "csv": "values separated by commas, with configured names",
     "logfmt": 'pairs such as level=info msg="it is up"',
@@ -238,7 +238,7 @@ class PluginParserSettings(SettingsModel):
         return self
 
     def create(self) -> ParseLine:
-        """Return the function that parses a line. Raise `ValueError` with the reason if there is none."""
+        """Return the function that parses a line. Raise `ValueError` with the reason if the plug-in returns none."""
         try:
             factory = resolve(self.type)
         except LookupError:

@@ -12,8 +12,11 @@ from sidecar.lib.jsontext.members import NOWHERE, MemberSpan, locate, split_pair
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH, json_string
 
 Edit = Callable[[str, str, str], str | None]
-"""Function that changes a member. Arguments: key as written, rest of its name after the path, and value. Result: the
-new member, or None to remove it."""
+"""Function that changes a member. Result: the new member, or None to remove it.
+
+Arguments: the key as written; the part of the key after the path, such as `.c` in the key `a.b.c` for the path `a.b`,
+or ""; and the value.
+"""
 
 
 def edit(body: str, path: str, change: Edit) -> str:
@@ -67,9 +70,9 @@ def _object(key_text: str, inner: str) -> str | None:
 
 
 def remove(body: str, path: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the body without the members at `path`, and these members.
+    """Return the body without the members at `path`, and the removed members.
 
-    Each is a pair of the rest of its name after the path, and its value.
+    A removed member is a pair: the part of its key after the path ("" if the key ends there), and its value.
     """
     removed: list[tuple[str, str]] = []
 
@@ -189,7 +192,7 @@ class _OpenObject:
             self._append(names[0], json_string(names[0]), value, is_object=False)
 
     def text(self) -> str:
-        """Return the body."""
+        """Return the members of the object as JSON text, without the braces."""
         rows = zip(self._keys, self._values, strict=True)
         return ",".join(
             [f"{key}:{value if isinstance(value, str) else '{' + value.text() + '}'}" for key, value in rows]

@@ -71,7 +71,7 @@ def split_pairs(text: str) -> list[tuple[str, str, str]]:
 
 
 class MemberSpan(NamedTuple):
-    """The position of a member in its text."""
+    """The position of a member in the text of its object, as indexes."""
 
     start: int
     """Start of the key."""

@@ -1,4 +1,4 @@
-"""Provides the compiled inner loops: split bytes into lines, join columns to the bytes of a request, search a chunk.
+"""Provides the compiled inner loops: split bytes into lines, join columns into request bytes, search a chunk.
 
 `_native.c` is used if a C compiler was available at installation, else `fallback.py`. Both return the same results to
 the byte. This package does not know what lines mean.

@@ -320,7 +320,7 @@ static PyObject *native_contains(PyObject *Py_UNUSED(module), PyObject *args)
         || PyBytes_AsStringAndSize(wanted, &text, &width) < 0)
         return NULL;
     if (width < 2) {
-        PyErr_SetString(PyExc_ValueError, "the searched text must have at least two bytes");
+        PyErr_SetString(PyExc_ValueError, "the text to search for must have at least two bytes");
         return NULL;
     }
     const Py_ssize_t last = width - 1, places = size - last;

@@ -12,7 +12,7 @@ _ESCAPED = re.compile(rb"[\x00-\x09\x0b-\x1f\\]")
 
 
 def split_lines(data: bytes, offset: int) -> tuple[list[str], list[int]] | None:
-    """Return the lines of UTF-8 text without line ends, and their offsets. `offset`: that of `data`.
+    """Return the lines of UTF-8 text without line ends, and the offset of each line. `offset`: offset of `data`.
 
     Return None if a line is empty or not UTF-8, or if the last line has no line end.
     """
@@ -52,7 +52,7 @@ def join_columns(rows: int, columns: tuple[str | list[str] | list[int], ...]) ->
 def contains(data: bytes, text: bytes) -> bool:
     """Return whether `data` contains `text`. Raise `ValueError` if `text` is shorter than two bytes."""
     if len(text) < 2:
-        raise ValueError("the searched text must have at least two bytes")
+        raise ValueError("the text to search for must have at least two bytes")
     return text in data
 
 
@@ -67,5 +67,5 @@ def count_byte(data: bytes, byte: bytes) -> int:
 
 
 def needs_no_escaping(data: bytes) -> bool:
-    """Return whether JSON needs no escapes for this UTF-8 text, apart from quotes and line ends (RFC 8259, 7)."""
+    """Return whether this UTF-8 text needs no escapes in JSON (RFC 8259, 7). Quotes and line ends are not checked."""
     return not _ESCAPED.search(data)

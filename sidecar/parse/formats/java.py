@@ -105,7 +105,7 @@ LOG4J = LogFormat(
     ),
 )
 """Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -
-%msg%n`), the same with a date, `%d %-5p [%t] %c - %m%n`, and the layouts of programs that the patterns name."""
+%msg%n`), the same with a date, `%d %-5p [%t] %c - %m%n`, and the layouts of programs that the comments name."""
 
 
 def _normalize_uptime(uptime: str) -> str:
@@ -147,5 +147,5 @@ JAVA_GC = LogFormat(
         "12.345: [Full GC (Ergonomics) 10720K->9000K(251392K), 0.0302 secs]",
     ),
 )
-"""`-Xlog` (JEP 158) with its default decorations `uptime`, `level` and `tags`, with `time`, `pid` and `tid`, and
-without a level; and `-XX:+PrintGCDetails` of Java 8, with dates or without."""
+"""`-Xlog` (JEP 158) with its default decorations (`uptime`, `level` and `tags`); also with `time`, `pid` or `tid`, or
+without a level. In addition `-XX:+PrintGCDetails` of Java 8, with or without dates."""

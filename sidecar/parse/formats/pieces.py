@@ -13,7 +13,7 @@ MONTH = r"(?:J(?:an|u[nl])|Feb|Ma[ry]|A(?:pr|ug)|Sep|Oct|Nov|Dec)"
 WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 LEVEL = r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE|FINER|FINEST)"
 LEVEL_WORD = r"(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe|panic)"
-"""The usual names of levels, in any case."""
+"""The usual names of levels, in upper or lower case."""
 
 PID = r"(?P<pid>\d{1,18})"
 THREAD_ID = r"(?P<thread_id>\d{1,18})"

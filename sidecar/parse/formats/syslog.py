@@ -98,7 +98,7 @@ SYSLOG = LogFormat(
         "<13>backup[77]: done",
     ),
 )
-"""RFC 5424 §6, and these variants: nine digits of a second, where the RFC allows six; no priority and version.
+"""RFC 5424 §6, and these variants: fractions of nine digits, where the RFC allows six; no priority and version.
 
 RFC 3164 §4.1, and these variants: no priority, as in files; RFC 3339 times, as of rsyslog's `RSYSLOG_FileFormat`; no
 host; a space or a version in the tag. The last pattern but one matches messages without a tag."""

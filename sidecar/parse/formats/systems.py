@@ -41,7 +41,7 @@ _KERNEL_PRIORITY = (
 
 
 def _kernel_level(level: str) -> str:
-    """Return the level of a priority, which is 8 × facility + level, or the level itself."""
+    """Return the name of the level, from a priority number (8 × facility + level) or from the name itself."""
     return _KERNEL_LEVELS[int(level) % 8] if level.isdigit() else level
 
 

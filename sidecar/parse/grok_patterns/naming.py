@@ -9,14 +9,16 @@ from typing import NamedTuple
 _FIELD = re.compile(r"%\{(?P<pattern>\w+):(?P<field>\w+)\}|\(\?<(?P<group>\w+)>")
 
 FieldNames = Mapping[str, tuple[str | None, str | None]]
-"""Key of a field in the templates → path and type in the set `ecs-v1`, and in the legacy set. None: no field."""
+"""Key of a field in the templates → a pair: its path and type in the set `ecs-v1`, and those in the legacy set. None:
+the set does not have this field."""
 
 
 class PatternFamily(NamedTuple):
     """The patterns of similar programs."""
 
     templates: Mapping[str, str]
-    """Name → pattern whose fields are keys of `fields`: `%{NAME:key}` or `(?<key>…)`. Other keys are paths."""
+    """Name of a pattern → its text, with `%{NAME:key}` or `(?<key>…)` for each field. A key that is not in `fields`
+    is the path of the field."""
 
     fields: FieldNames
     legacy_templates: Mapping[str, str] = {}

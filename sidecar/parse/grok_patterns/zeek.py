@@ -17,9 +17,10 @@ _DNS_FLAGS = (
 
 
 def _row(columns: str) -> str:
-    """Return a pattern of columns: `NAME:path:type` for a value, with a `?` before it if it may be missing (`-`).
+    """Return a pattern for a row, whose columns are separated by tabs in the log and by blanks in `columns`.
 
-    Anything else is a pattern itself, or a legacy field that may have any text.
+    `NAME:path:type` is a value that matches the pattern `NAME`; with `?` before it, it may be missing (`-`). A column
+    that contains `%` is already a pattern. Any other word is the name of a legacy field, which may have any text.
     """
     return r"\t".join(map(_column, columns.split()))
 
@@ -73,7 +74,10 @@ _FILE = (
 
 
 def _hosts(role: str, path: str) -> str:
-    """Return a pattern of one host, or of several, which are also kept together."""
+    """Return a pattern for `-` or IP addresses. The first address becomes the field at `path`.
+
+    If there are several addresses, the text of all of them also becomes the field `zeek.files.` + `role`.
+    """
     return rf"(?:-|(?<zeek.files.{role}>%{{IP:{path}}}(?:\s?,%{{IP}})++)|%{{IP:{path}}})"
 
 

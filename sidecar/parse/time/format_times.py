@@ -16,7 +16,7 @@ _HOUR_S = 3600
 class FormatTimes:
     """Converts the timestamps of one format.
 
-    `to_iso` returns ISO 8601, with `Z` if the time is known to be in UTC. `zones` has the zone of other times.
+    `to_iso` returns ISO 8601, with `Z` if the time is known to be in UTC. For other times, `zones` finds the offset.
     """
 
     def __init__(self, to_iso: Callable[[str, str, float], str], zones: Zones, clock: Clock) -> None:

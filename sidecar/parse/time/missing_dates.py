@@ -13,7 +13,9 @@ _MAX_YEARS_BETWEEN_LEAP_DAYS = 8
 
 
 def latest_year(time_in_year: Callable[[int], datetime], now: float) -> datetime | None:
-    """Return the time in the latest year in which it is not in the future; None if no recent year has this day.
+    """Return the time in the latest year in which it is at most `_MAX_AHEAD` after `now`.
+
+    Return None if no recent year has this day.
 
     `time_in_year` returns the time in a year, in local time of the application, or raises `ValueError` if this year
     does not have the day. `now`: seconds since the epoch.
@@ -30,7 +32,7 @@ def latest_year(time_in_year: Callable[[int], datetime], now: float) -> datetime
 
 
 def latest_day(clock: datetime, now: float) -> datetime:
-    """Return the time of day of `clock` as a time today, or yesterday if it would be in the future today."""
+    """Return the time of day of `clock` today, or yesterday if today it would be more than 12 hours after `now`."""
     present = _to_utc(now)
     time = datetime.combine(present.date(), clock.time())
     # The time zone of the application may be half a day ahead of UTC.

@@ -25,8 +25,9 @@ _DAY_DIRECTIVES = frozenset("mbBdjUWVuwaA") | _YEAR_DIRECTIVES
 
 
 class Strptime:
-    """Converts timestamps of one format. `zones` has the zone of times without a zone, `clock` the year of times
-    without a year.
+    """Converts timestamps of one format.
+
+    `zones` finds the UTC offset of a timestamp that has none. `clock` supplies a missing year or date.
     """
 
     def __init__(self, format_text: str, zones: Zones, clock: Clock) -> None:
@@ -76,7 +77,7 @@ class Strptime:
             self._expires_at = (now // _HOUR_S + 1) * _HOUR_S
 
     def _convert_parts(self, parts: tuple[str, str]) -> TimeAffixes:
-        """Return the RFC 3339 text before and after the fraction. `parts`: the source text before and after it."""
+        """Return the RFC 3339 text before and after the fraction. `parts`: the parsed text before and after it."""
         text, zone = "".join(parts), ""
         if self._zone_word is not None:
             words = text.split()

@@ -49,7 +49,7 @@ class TimeFormat(Protocol):
 class Timestamps:
     """Converts event timestamps. `formats` are tried in order; the default is `DEFAULT_FORMATS`.
 
-    `zones` has the zone of times without a zone, `clock` the year of times without a year.
+    `zones` finds the UTC offset of a timestamp that has none. `clock` supplies a missing year or date.
     """
 
     def __init__(self, formats: Sequence[str] = (), zones: Zones | str = "UTC", clock: Clock | None = None) -> None:

@@ -23,7 +23,7 @@ several meanings."""
 
 
 class Zones:
-    """Finds UTC offsets. `default`: zone of times without a zone. `names`: configured meanings of zone names."""
+    """Finds UTC offsets. `default`: zone for times that have none. `names`: configured meanings of zone names."""
 
     def __init__(self, default: str = "UTC", names: Mapping[str, str] | None = None) -> None:
         self._default = ZoneInfo(default)

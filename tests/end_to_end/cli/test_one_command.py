@@ -122,7 +122,7 @@ def test_standard_input_is_shipped_once_and_is_the_only_path(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert [each["n"] for each in documents(tmp_path)] == [1, 2]
     refused = sidecar("run", "-", "/a.log", *options(tmp_path))
-    assert (refused.returncode, "- is the only path" in refused.stderr) == (2, True)
+    assert (refused.returncode, "- cannot be combined with other paths" in refused.stderr) == (2, True)
 
 
 def test_a_single_run_says_what_it_stored_itself(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_pipelines_do_not_ship_to_the_sink_of_dead_letters_by_default(tmp_path: 
     [
         ({"dead_letters": {"to": "dql"}}, 'there is no sink "dql"'),
         ({"sinks": {"db": "sqlite:////tmp/a.db", "dlq": "file:///tmp/dead"}}, "a file sink cannot get dead letters"),
-        ({"sinks": {"dlq": "sqlite:////tmp/a.db"}}, "no sink is left"),
+        ({"sinks": {"dlq": "sqlite:////tmp/a.db"}}, "the only sink is that of dead_letters.to"),
     ],
 )
 def test_a_sink_that_cannot_get_dead_letters_is_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
