@@ -17,6 +17,7 @@ import elastic_transport
 import msgspec
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.lib.clock import Clock
 from sidecar.model.batch import Batch
 from sidecar.model.documents import Documents
 from sidecar.sinks.common.errors import causes_of, translate_errors
@@ -29,6 +30,10 @@ from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
 MAX_INCOMPLETE_ANSWERS = 10
 """A look-up is repeated this many times if a part of the stream is unavailable. Then the other parts have to do."""
+
+EARLIER_DOCUMENTS_S = 60.0
+"""Seconds after the first look-up for a file in which what an earlier process has sent is read again. The time begins
+again when a request fails or a document is found."""
 
 _IDS_PER_REQUEST = 10_000
 _UNAVAILABLE, _TIMED_OUT, _SERVER_ERROR = 503, 408, 500
@@ -45,23 +50,27 @@ Find = Callable[[str, Collection[str]], Collection[str]]
 class SentIds:
     """Remembers which documents an earlier request may have stored. Several threads may use it at once.
 
-    `started_at`: documents of a file that existed before may have been sent by an earlier process. `window`: maximum
+    An earlier process may have sent documents of the files that exist when this object is created. `window`: maximum
     bytes of log that are in flight at once. After as many bytes of a file without a stored document, the earlier
-    process has sent none of the following ones.
+    process has sent none of the following ones. What is read from the file later than `EARLIER_DOCUMENTS_S` was
+    written after the start.
     """
 
-    def __init__(self, find: Find, started_at: float, window: int) -> None:
-        self._find, self._started_at, self._window = find, started_at, window
+    def __init__(self, find: Find, window: int, clock: Clock) -> None:
+        self._find, self._window, self._clock = find, window, clock
+        self._started_at = clock.now()
         self._unknown: set[str] = set()
-        self._sent_until: dict[int, int] = {}
-        """Generation of an earlier process → offset before which its documents may have been sent."""
+        self._earlier: dict[int, _EarlierFile] = {}
+        """Files of an earlier process, by generation."""
 
         self._lock = threading.Lock()
 
-    def add(self, ids: Collection[str]) -> None:
-        """Remember the ids of a request whose outcome is unknown."""
+    def add_failure(self, ids: Collection[str]) -> None:
+        """Remember a request that failed. `ids`: its documents that may be stored nevertheless."""
         with self._lock:
             self._unknown.update(ids)
+            for file in self._earlier.values():  # their documents are read later because of the failure
+                file.until = max(file.until, self._clock.monotonic() + EARLIER_DOCUMENTS_S)
 
     def discard(self, ids: Collection[str]) -> None:
         """Forget ids whose outcome is known: they are not stored, or their result was returned."""
@@ -79,11 +88,18 @@ class SentIds:
             by_target.setdefault(routed.name_of(index), []).append(index)
         stored = list[int]()
         for target, indexes in by_target.items():
-            found = set(self._find(target, [ids[index] for index in indexes]))
+            found = self._search(target, [ids[index] for index in indexes])
             stored += [index for index in indexes if ids[index] in found]
         self.discard({ids[index] for index in set(doubtful).difference(stored)})
         self._extend_windows(batch, set(stored))
         return sorted(stored)
+
+    def _search(self, target: str, ids: Collection[str]) -> set[str]:
+        try:
+            return set(self._find(target, ids))
+        except DeliveryError:
+            self.add_failure(())
+            raise
 
     def _list_doubtful(self, batch: Batch) -> Iterator[int]:
         first = 0
@@ -100,18 +116,34 @@ class SentIds:
         generation = part.generation
         if generation.created_at >= self._started_at:
             return False
+        now = self._clock.monotonic()
         with self._lock:
-            return part.starts[0] < self._sent_until.setdefault(generation.id, part.starts[0] + self._window)
+            file = self._earlier.get(generation.id)
+            if file is None:
+                file = _EarlierFile(part.starts[0] + self._window, now + EARLIER_DOCUMENTS_S)
+                self._earlier[generation.id] = file
+            return part.starts[0] < file.offset and now < file.until
 
     def _extend_windows(self, batch: Batch, stored: set[int]) -> None:
         first = 0
         for part in batch.parts:
             found = [start for index, start in enumerate(part.starts, first) if index in stored]
             first += len(part)
-            if found and part.generation.created_at < self._started_at:
+            file = self._earlier.get(part.generation.id)
+            if found and file is not None:
                 with self._lock:
-                    known = self._sent_until.get(part.generation.id, 0)
-                    self._sent_until[part.generation.id] = max(known, max(found) + self._window)
+                    file.offset = max(file.offset, max(found) + self._window)
+                    file.until = self._clock.monotonic() + EARLIER_DOCUMENTS_S
+
+
+class _EarlierFile(msgspec.Struct):
+    """A file that an earlier process has read."""
+
+    offset: int
+    """Documents from here on were not sent by the earlier process."""
+
+    until: float
+    """What is read after this time of the monotonic clock was not sent by the earlier process."""
 
 
 def may_have_arrived(error: DeliveryError) -> bool:

@@ -25,7 +25,7 @@ from sidecar.sinks.common.errors import translate_errors
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.elasticsearch.bulk_body import BulkBody, action_line
-from sidecar.sinks.elasticsearch.bulk_response import collect_results
+from sidecar.sinks.elasticsearch.bulk_response import Created, collect_results
 from sidecar.sinks.elasticsearch.connection import create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
 from sidecar.sinks.elasticsearch.node import ResponseTooLarge
@@ -59,7 +59,7 @@ class ElasticsearchSink(RoutedSink):
         self._transport = ReloadingClient(files, self._connect, lambda transport: transport.close())
         in_flight = (settings.worker_range(self.concurrency)[1] + 1) * settings.batch_bytes
         search = IdSearch(settings)
-        self._sent = SentIds(search.find, self._clock.now(), in_flight) if settings.looks_up_sent else None
+        self._sent = SentIds(search.find, in_flight, self._clock) if settings.looks_up_sent else None
 
     def open(self) -> None:
         """Read the files. Send no request, because the user may have only the permission to write."""
@@ -166,8 +166,8 @@ class ElasticsearchSink(RoutedSink):
         if is_gzip and is_auto and meta.status == _UNSUPPORTED_MEDIA_TYPE:
             self._is_gzip_refused = True
             meta, answer = self._request(batch, names, is_gzip=False)
-        if self._sent and (unknown := list_unknown(meta.status, answer, len(batch))):
-            self._sent.add([batch.ids[index] for index in unknown])
+        if self._sent and (meta.status >= 300 or not isinstance(answer, Created)):
+            self._sent.add_failure([batch.ids[i] for i in list_unknown(meta.status, answer, len(batch))])
         check_response(meta, answer, self._at)
         return answer
 
@@ -181,8 +181,8 @@ class ElasticsearchSink(RoutedSink):
             with self._borrow_transport() as transport:
                 return transport.perform_request("POST", request.target, headers=request.headers, body=request.body)
         except DeliveryError as error:
-            if self._sent and may_have_arrived(error):
-                self._sent.add(batch.ids)
+            if self._sent:
+                self._sent.add_failure(batch.ids if may_have_arrived(error) else ())
             raise
 
     @contextmanager

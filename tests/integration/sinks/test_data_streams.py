@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -16,6 +18,7 @@ from sidecar.testing import ManualClock
 from tests.support.builders.batches import batch_of, generation
 from tests.support.cleanup import close_after_test
 from tests.support.data_streams import LosingGateway, count, make_streams, roll_over, sources
+from tests.support.processes import eventually, running, sidecar
 from tests.support.search_requests import call
 from tests.support.servers.elasticsearch_proxy import opened
 
@@ -116,6 +119,34 @@ def test_a_restarted_process_looks_up_what_the_one_before_may_have_sent(
     sink = sink_at(at(gateway), ManualClock(NOW + 60), data_stream=stream)
     assert sink.write(lines(life, 20)).duplicates == 10
     assert count(elasticsearch_url, f"logs-{dataset}-default") == 20
+
+
+def test_a_process_that_was_killed_stores_no_line_twice_across_a_rollover(
+    elasticsearch_url: str, dataset: str, tmp_path: Path
+) -> None:
+    stream = f"logs-{dataset}-default"
+    (tmp_path / "app.log").write_text("".join(f'{{"n":{n}}}\n' for n in range(3000)))
+    sink = {"type": "elasticsearch", "hosts": [elasticsearch_url], "data_stream": {"dataset": dataset}}
+    pipelines = {"app": {"paths": [f"{tmp_path}/*.log"], "parser": "json"}}
+    settings = {"sinks": {"search": {**sink, "batch_records": 100}}, "pipelines": pipelines}
+    (tmp_path / "sidecar.yaml").write_text(json.dumps({**settings, "state_dir": f"{tmp_path}/state"}))
+    arguments = ("--config", f"{tmp_path}/sidecar.yaml")
+    with running(tmp_path / "own.log", *arguments) as process:
+        eventually(lambda: is_stored(elasticsearch_url, stream), "documents are stored")
+        process.kill()
+        process.wait()
+    roll_over(elasticsearch_url, stream)
+    done = sidecar("run", *arguments, "--once")
+    assert done.returncode == 0, done.stderr
+    assert count(elasticsearch_url, stream) == 3000
+
+
+def is_stored(url: str, stream: str) -> bool:
+    try:
+        return count(url, stream) > 0
+    except HTTPError as error:  # there is no stream yet
+        error.close()
+        return False
 
 
 def test_the_look_up_can_be_turned_off_and_on(gateway: LosingGateway, elasticsearch_url: str, dataset: str) -> None:

@@ -18,6 +18,7 @@ from sidecar.sinks.elasticsearch.bulk_response import decode_response
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS
 from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, ResponseUnreadable
 from sidecar.sinks.elasticsearch.sent_ids import SentIds, list_unknown, may_have_arrived
+from sidecar.testing import ManualClock
 
 START = 1000.0
 WINDOW = 100
@@ -43,15 +44,15 @@ def lines(*starts: int, born: float = START + 1, number: int = 1) -> Batch:
 
 def test_nothing_is_looked_up_without_a_reason() -> None:
     index = Index()
-    assert SentIds(index.find, START, WINDOW).find_stored(lines(0, 10), APP) == []
+    assert SentIds(index.find, WINDOW, ManualClock(START)).find_stored(lines(0, 10), APP) == []
     assert index.asked == []
 
 
 def test_only_ids_with_unknown_outcome_are_looked_up_in_the_stream_of_each_document() -> None:
     ids = lines(0, 10, 20).ids
     index = Index(ids[1])
-    sent = SentIds(index.find, START, WINDOW)
-    sent.add(ids[:2])
+    sent = SentIds(index.find, WINDOW, ManualClock(START))
+    sent.add_failure(ids[:2])
     assert sent.find_stored(lines(0, 10, 20), BatchTargets(["a", "b", "a"])) == [1]
     assert index.asked == [("a", ids[:1]), ("b", ids[1:2])]
 
@@ -59,8 +60,8 @@ def test_only_ids_with_unknown_outcome_are_looked_up_in_the_stream_of_each_docum
 def test_an_id_that_is_stored_is_remembered_until_its_result_is_returned() -> None:
     batch = lines(0, 10)
     index = Index(batch.ids[0])
-    sent = SentIds(index.find, START, WINDOW)
-    sent.add(batch.ids)
+    sent = SentIds(index.find, WINDOW, ManualClock(START))
+    sent.add_failure(batch.ids)
     assert sent.find_stored(batch, APP) == [0]
     assert sent.find_stored(batch, APP) == [0]
     sent.discard([batch.ids[0]])
@@ -70,10 +71,49 @@ def test_an_id_that_is_stored_is_remembered_until_its_result_is_returned() -> No
 
 def test_a_file_of_an_earlier_process_is_looked_up_as_far_as_that_may_have_sent_it() -> None:
     index = Index(*lines(90).ids)
-    sent = SentIds(index.find, START, WINDOW)
+    sent = SentIds(index.find, WINDOW, ManualClock(START))
     for start in (0, 90, 180, 200, 300):
         sent.find_stored(lines(start, born=START - 1), APP)
     assert [ids for _, ids in index.asked] == [lines(0).ids, lines(90).ids, lines(180).ids]
+
+
+def test_what_is_written_after_the_start_is_not_looked_up() -> None:
+    """A file that grows slowly would otherwise be looked up for days, until it has grown by the window."""
+    index, clock = Index(lines(20, born=START - 1).ids[0]), ManualClock(START)
+    sent = SentIds(index.find, WINDOW, clock)
+    looked_up = []
+    for start, pause in ((0, 0.0), (10, 50.0), (20, 5.0), (30, 50.0), (40, 20.0), (50, 0.0)):
+        clock.advance(pause)
+        before = len(index.asked)
+        sent.find_stored(lines(start, born=START - 1), APP)
+        looked_up.append(len(index.asked) > before)
+    assert looked_up == [True, True, True, True, False, False]
+
+
+def test_a_request_that_fails_lets_the_look_up_of_earlier_documents_continue() -> None:
+    index, clock = Index(), ManualClock(START)
+    sent = SentIds(index.find, WINDOW, clock)
+    sent.find_stored(lines(0, born=START - 1), APP)
+    clock.advance(50)
+    sent.add_failure(["another"])
+    clock.advance(50)
+    sent.find_stored(lines(10, born=START - 1), APP)
+    assert len(index.asked) == 2
+
+
+def test_a_look_up_that_fails_is_repeated_however_long_that_takes() -> None:
+    clock, asked = ManualClock(START), []
+
+    def find(target: str, ids: Collection[str]) -> Collection[str]:
+        asked.append(target)
+        raise Retryable("down")
+
+    sent = SentIds(find, WINDOW, clock)
+    for _ in range(4):
+        with pytest.raises(Retryable):
+            sent.find_stored(lines(0, born=START - 1), APP)
+        clock.advance(50)
+    assert len(asked) == 4
 
 
 def fail_with(error: Exception) -> DeliveryError:
