@@ -7,7 +7,7 @@ from sidecar.parse.grok_patterns.naming import PatternFamily
 _DATABASES = {
     "MONGO_LOG": r"%{SYSLOGTIMESTAMP:timestamp} \[%{WORD:component}\] %{GREEDYDATA:message}",
     "MONGO_WORDDASH": r"\b[\w-]++\b",
-    "MONGO_QUERY": r"\{ .{0,4096}?\}(?= ntoreturn:)",
+    "MONGO_QUERY": r"\{ (?:(?! query: \{).){0,4096}?\}(?= ntoreturn:)",
     "MONGO_SLOWQUERY": (
         r"%{WORD:operation} %{MONGO_WORDDASH:database}\.%{MONGO_WORDDASH:collection} %{WORD}: %{MONGO_QUERY:query}"
         " %{WORD}:%{NONNEGINT:ntoreturn} %{WORD}:%{NONNEGINT:ntoskip} %{WORD}:%{NONNEGINT:nscanned}"

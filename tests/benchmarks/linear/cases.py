@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sidecar.decode.framing import Framer
@@ -14,10 +16,12 @@ from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.document.builder import DocumentBuilder
 from sidecar.lib.charset import CODECS, Charset
+from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.batch import Batch, Rejection
 from sidecar.model.documents import RenderedDocuments
 from sidecar.model.span import PendingSpan
 from sidecar.parse.formats import FORMATS
+from sidecar.parse.grok import expand_pattern
 from sidecar.parse.plain import PlainTextParser
 from sidecar.pipeline.accounting import count_undecodable, settle
 from sidecar.sinks.mongodb.bson_encoder import Encoder
@@ -140,6 +144,7 @@ CHANGES: dict[str, Any] = {
 def cases(full: bool) -> Iterator[Case]:
     """Yield every case; without `full`, the ones that test different code."""
     yield from _parsers(full)
+    yield from _grok_patterns()
     yield from _changes(full)
     yield from _detectors(full)
     yield from _multiline(full)
@@ -163,6 +168,25 @@ def _parsers(full: bool) -> Iterator[Case]:
     for unit in LOGFMT:
         yield Case(f"logfmt: {unit}", logfmt, repeated(unit, "a=1 "))
         yield Case(f"logfmt with limits: {unit}", limited, repeated(unit, "a=1 "))
+
+
+def _grok_patterns() -> Iterator[Case]:
+    """Search for each named pattern in lines that begin like it and go on with something else, or begin again."""
+    for text in _GROK_LINES.read_text(encoding="utf-8").splitlines():
+        sample = json.loads(text)
+        expanded = expand_pattern(f"%{{{sample['pattern']}:found}}", {})
+        search = compile_user_regex(expanded.pattern).search
+
+        def work(line: str, search: Callable[[str], object] = search) -> Work:
+            return partial(search, line)
+
+        begin = sample["line"][: len(sample["line"]) * 3 // 5]
+        for unit in (*_GROK_UNITS, f"{begin} "):
+            yield Case(f"grok {sample['pattern']}: {begin}{unit}", work, repeated(unit, begin))
+
+
+_GROK_LINES = Path(__file__).parents[2] / "unit" / "parse" / "grok_lines.ndjson"
+_GROK_UNITS = ("a", "1", " ", ":", '"', "a ")
 
 
 def _changes(full: bool) -> Iterator[Case]:

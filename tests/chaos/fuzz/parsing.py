@@ -28,9 +28,11 @@ from sidecar.parse.docker import DockerParser
 from sidecar.parse.format_parser import FormatParser
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.grok import expand_pattern
+from sidecar.parse.journald import parse_entry
 from sidecar.parse.json import JsonParser
 from sidecar.parse.logfmt import LogfmtParser
 from sidecar.parse.plain import PlainTextParser
+from sidecar.parse.plugin import PluginParser
 from sidecar.parse.regex import RegexParser
 from sidecar.parse.time.format_times import FormatTimes
 from sidecar.parse.time.timestamps import Timestamps
@@ -83,9 +85,10 @@ def setup(fuzzed: FuzzedInput, wanted: str | None = None) -> Setup:
         "apache": lambda: apache(Zones()),
         "regex": lambda: RegexParser(_PATTERN, TypedFields({}, times, field)),
         "grok": lambda: RegexParser(
-            _GROK.pattern, TypedFields(_GROK.kinds, times, field), _GROK.paths, anywhere=True
+            _GROK.pattern, TypedFields(_GROK.kinds, times, field), _GROK.paths, anywhere=True, keeps_empty=False
         ),
         "dissect": lambda: DissectParser(_DISSECTION, "", TypedFields({"level": "ip"}, times, field)),
+        "journald": lambda: PluginParser("journald", parse_entry, JsonParser(times, reserved)),
         "format": lambda: FormatParser(form, FormatTimes(form.to_iso, Zones(zone), ManualClock())),
         "csv": lambda: CsvParser(
             ("time", "level", "log.offset", "n"), ",", TypedFields({"n": "integer"}, times, field)
@@ -107,7 +110,7 @@ def setup(fuzzed: FuzzedInput, wanted: str | None = None) -> Setup:
 
 def written(fuzzed: FuzzedInput) -> bytes:
     """Some lines, as one application writes them, or as no application should."""
-    kinds = (_as_json, _as_access, _as_words, _as_format, _as_values, FuzzedInput.piece)
+    kinds = (_as_json, _as_access, _as_words, _as_format, _as_values, FuzzedInput.piece, _as_entry)
     kind, found = fuzzed.one_of((None, *kinds)), b""
     while fuzzed.is_left and len(found) < 1 << 16:
         found += (kind or fuzzed.one_of(kinds))(fuzzed)
@@ -117,6 +120,13 @@ def written(fuzzed: FuzzedInput) -> bytes:
 
 def _as_json(fuzzed: FuzzedInput) -> bytes:
     return fuzzed.json_object().encode()
+
+
+def _as_entry(fuzzed: FuzzedInput) -> bytes:
+    time = fuzzed.one_of(("1795395600123456", "-1", "9" * 18, "x"))
+    value = fuzzed.one_of(("3", "9", fuzzed.text()))
+    entry = {"__REALTIME_TIMESTAMP": time, "PRIORITY": value, "_PID": value, "MESSAGE": [fuzzed.below(300)]}
+    return json.dumps(entry).encode()
 
 
 def _as_access(fuzzed: FuzzedInput) -> bytes:
