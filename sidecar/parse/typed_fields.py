@@ -26,7 +26,7 @@ _UNCHANGED: dict[FieldType, re.Pattern[str]] = {
     "float": re.compile(r"(?:-?(?:0|[1-9]\d{0,17}+)(?:\.\d{1,30}+)?+\n)*+", re.ASCII),
     "ip": re.compile(rf"(?:(?:{_BYTE}\.){{3}}{_BYTE}\n)*+", re.ASCII),
 }
-"""By type: matches a column, one text per line, that needs no conversion (JSON numbers, or IPv4 addresses)."""
+"""Type → pattern for a column (one text per line) that needs no conversion: JSON numbers, or IPv4 addresses."""
 
 _STAY_TEXT: frozenset[FieldType] = frozenset(("ip", "string"))
 """Types whose values are JSON strings, whether they are valid or not."""
@@ -73,9 +73,9 @@ class TypedFields:
         errors: dict[int, str],
         lists: TextColumns | None = None,
     ) -> RecordBatch:
-        """Return one record for each line: a row of the columns, or a message for a line with an error.
+        """Return one record for each line: a row of the columns, or its text as `message` if it has an error.
 
-        Lines with errors have no row. `lists`: the text columns from which a column of JSON was built.
+        Lines with errors have no row. `lists`: field path → the text columns that were joined into one JSON column.
         """
         count = lines.count - len(errors)
         bodies, ends_with_log = formatter.format_rows(columns, count)

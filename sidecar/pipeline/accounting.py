@@ -64,7 +64,7 @@ def _park(part: BatchPart, first: int, postponed: Mapping[int, str]) -> int:
 
 
 def _count_special(part: BatchPart, first: int, outcome: DeliveryResult) -> None:
-    """Count the records that the database accepted but did not store in their index as separate outcomes."""
+    """Count, as separate outcomes, the records that the database accepted but did not store in their index."""
     for what, indexes in ((IN_FAILURE_STORE, outcome.failure_store), (DROPPED_BY_INGEST, outcome.dropped)):
         starts = [part.documents.starts[i - first] for i in indexes if first <= i < first + len(part.documents)]
         for start, end in zip(starts, part.ranges.ends_of(starts), strict=True):

@@ -1,7 +1,8 @@
 """Detects the format of each file of a pipeline with `parser: auto`, from the first events of the file.
 
 The format decides where events end and which documents they become. So it is recorded in the state before anything
-of the file is sent, and never changes. A process that dies earlier has sent nothing, and the next one detects it.
+of the file is sent, and never changes. If the process ends earlier, it has sent nothing, and the next process detects
+the format.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ from sidecar.tail.tracked_file import TrackedFile
 from sidecar.telemetry import events
 
 MAX_WAIT_S = 2.0
-"""Time for which the first lines of a file wait for more lines before the format is detected."""
+"""Maximum time for which the first lines of a file wait for more lines before the format is detected."""
 
 _DETECTED = ("parser", "multiline", "timestamp")
 """The settings of a pipeline that a format contains."""
 
 _MAX_TRIED = 8
 _MAX_UNRECORDED = 64
-"""Formats that are recorded in one transaction."""
+"""Maximum number of formats that are recorded in one transaction."""
 
 _BLANK = b" \t\r\n\0"
 _MAX_BLANK_BLOCKS = 256
-"""Blocks of the size of a sample that may be blank before the first text. After more of them the file is plain."""
+"""Maximum number of blank blocks of `SAMPLE_BYTES` before the first text. A file with more is read as plain text."""
 
 _MAX_FORMATS = 64
-"""Formats of which the stages are kept in memory."""
+"""Maximum number of formats whose stages are kept in memory."""
 
 
 class AutoStages:
@@ -64,8 +65,8 @@ class AutoStages:
         """Formats of other files, which are tried before a format is detected."""
 
     def select(self, cursor: Cursor) -> Stages | None:
-        """Return the stages for the format of the file; see `StageSelector`. Raise `StateError` if it cannot be
-        recorded, `Truncated` if the file was truncated, and `OSError` as pread(2) does.
+        """Return the stages for the format of the file; see `StageSelector`. Raise `StateError` if the format
+        cannot be recorded, `Truncated` if the file was truncated, and `OSError` as pread(2) does.
         """
         file = cursor.file
         if file.format is None:
@@ -100,7 +101,7 @@ class AutoStages:
         return sample if cursor.due is None else None
 
     def _due_of(self, file: TrackedFile) -> float | None:
-        """Return until when the first lines wait for more; None if they do not wait."""
+        """Return when to stop waiting for more lines (monotonic clock); None if the first lines need not wait."""
         appeared = file.find_first_seen(0)
         if appeared is None or self._clock.now() - file.modified >= MAX_WAIT_S:
             return None
@@ -108,8 +109,8 @@ class AutoStages:
         return due if due > self._clock.monotonic() else None
 
     def _detect(self, file: TrackedFile, sample: bytes) -> str:
-        """Return the last format of the path if it fits, else another one of the pipeline that surely fits, else what
-        is detected. A known format costs a small part of a detection, which counts with hundreds of files.
+        """Return the last format of the path if it fits, else another one of the pipeline that surely fits, else a
+        newly detected one. To test a known format is much faster than a detection.
         """
         last = self._ledger.latest_format(self._name, file.generation.path)
         if last is not None and fits(msgspec.json.decode(last), sample, self._clock):
@@ -123,7 +124,7 @@ class AutoStages:
         return text
 
     def _record(self) -> None:
-        """Record the detected formats. Another sink may have recorded one in the meantime, which then counts."""
+        """Record the detected formats. If another sink has recorded a format meanwhile, use that."""
         recorded = self._ledger.record_formats({number: text for number, (_, text) in self._unrecorded.items()})
         for number, (file, _) in self._unrecorded.items():
             file.format = recorded.get(number) or self._ledger.format_of(number)
@@ -157,7 +158,7 @@ def name_format(text: str) -> str:
 
 
 def _read_beginning(file: TrackedFile) -> bytes:
-    """Return the first bytes of the file, after the blocks of it that are holes or blank. Raise `Truncated`."""
+    """Return the first bytes of the file after any leading holes and blank blocks. Raise `Truncated`."""
     data = file.pread(SAMPLE_BYTES, 0)[: file.size]
     file.check_head(0, data[:FINGERPRINT_BYTES])
     start = 0
@@ -194,7 +195,7 @@ _PLAIN = '{"parser":"plain"}'
 
 
 def _read_format(text: str) -> PipelineSettings:
-    """Return a pipeline with the settings of a format; plain if only a newer version knows them."""
+    """Return a pipeline with the settings of a format. Its parser is `plain` if only a newer version knows them."""
     try:
         parts: Mapping[str, Any] = msgspec.json.decode(text)
         return PipelineSettings(paths=("-",), **parts)

@@ -18,7 +18,7 @@ class Backlog:
     def __init__(self, queue: ReadQueue) -> None:
         self._queue = queue
         self._behind: set[int] = set()
-        """Ids of the generations that may have unsettled bytes, so that sums need not cover all files."""
+        """Ids of the generations (contents of files) that may have unsettled bytes. Only these are added up."""
 
     def mark(self, file: TrackedFile) -> None:
         """Record that a file may have unsettled bytes."""
@@ -32,10 +32,9 @@ class Backlog:
             self._behind.add(cursor.file.generation.id)
 
     def pending(self, sizes: Mapping[int, int] | None) -> dict[int, int]:
-        """Return the size of each file that has content to deliver, by generation.
+        """Return generation id → size of each file that has content to deliver.
 
-        `sizes`: an earlier result of this method. If given, return only its files that are not settled up to their
-        size in it.
+        `sizes`: an earlier result of this method. If given, return only its entries whose bytes are not all settled.
         """
         pending: dict[int, int] = {}
         for cursor in self._queue.cursors():

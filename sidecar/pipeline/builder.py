@@ -172,7 +172,7 @@ def build_stage_selector(
     name: str, pipeline: PipelineSettings, shared: SharedParts, chunk: int = CHUNK_BYTES,
     sink_fields: Mapping[str, Any] | None = None,
 ) -> StageSelector:  # fmt: skip
-    """Return what selects the stages of each file of a pipeline for one shipper. See `build_stages`."""
+    """Return the object that selects the stages for each file of a pipeline, for one shipper. See `build_stages`."""
 
     def build(settings: PipelineSettings) -> Stages:
         return build_stages(settings, shared.clock, hostname(shared.environ), shared.environ, chunk, sink_fields)

@@ -26,7 +26,7 @@ class ChunkProcessor:
     def process(self, span: PendingSpan, chunk: Chunk, stages: Stages, *, compress: bool = False) -> BatchPart:
         """Return the documents of a chunk. `compress`: compress them.
 
-        `span`: the span of the chunk, which is settled if it has no documents.
+        `span`: the span of the chunk. It is settled here if the chunk has no documents.
         """
         context, counters = self._context, self._context.counters
         lines, records, documents = stages.documents(chunk)

@@ -68,7 +68,10 @@ class ChunkReader:
         return found
 
     def read_again(self, redelivery: Redelivery, batcher: Batcher) -> ReadChunk | None:
-        """Return the next chunk of a parked range, or None if it cannot be read now."""
+        """Return the next chunk of a parked range, which holds records to send again.
+
+        Return None if it cannot be read now.
+        """
         cursor, parked = redelivery.cursor, redelivery.parked
         move_count = cursor.file.move_count
         try:

@@ -27,8 +27,8 @@ from sidecar.telemetry.counters import add
 COMMIT_EVERY_S = 1.0
 
 OnFinished = Callable[[int, TrackedFile | None], None]
-"""Function that is called when the sink has finished a generation, with its id, and its file if it is tracked. If it
-raises `StateError`, it is called again after the next commit."""
+"""Function that is called when the sink has finished a generation (the content of a file). Arguments: the id of the
+generation, and its file, or None if it is not tracked. After a `StateError`, the call is repeated."""
 
 
 class Committer:
@@ -48,7 +48,7 @@ class Committer:
         self._last_commit_at = context.clock.monotonic()
         self._settled_files: set[int] = set()
         self._redelivered: defaultdict[int, list[PendingSpan]] = defaultdict(list)
-        """Settled spans of parked records, by generation."""
+        """Generation id → settled spans that were parked and have been sent again."""
 
         self._resume_token: str | None = None
         self._pending_updates: list[CheckpointUpdate] = []
@@ -89,7 +89,7 @@ class Committer:
         self._resume_token = resume_token or self._resume_token
 
     def add_start(self, file: TrackedFile) -> None:
-        """Include a checkpoint at offset 0 in the next commit."""
+        """Include a checkpoint of this file at offset 0 in the next commit."""
         # Sinks that are added to the pipeline later have no checkpoint for this file.
         self._pending_updates.append(CheckpointUpdate(file.generation.id, ORIGIN, 0, ByteCounts()))
 
@@ -101,7 +101,7 @@ class Committer:
     def add_lost(self, known: KnownFile, reason: str) -> None:
         """Finish a generation that cannot be read any more. Count its unsettled bytes as lost.
 
-        For a sink without a checkpoint, nothing is lost: it was added after the content had become unreadable.
+        A sink without a checkpoint loses nothing, because it was added after the content had become unreadable.
         """
         checkpoint = known.checkpoints.get(self._context.sink)
         if checkpoint and not checkpoint.done:
@@ -211,12 +211,12 @@ class Committer:
 
 
 class _Advance(NamedTuple):
-    """The next step of the checkpoint of one file."""
+    """What the next commit changes for one file: its checkpoint, settled spans and parked ranges."""
 
     cursor: Cursor
     spans: Sequence[PendingSpan]
     parked: list[ParkedRange]
-    """All ranges of the file that are parked after this step."""
+    """All ranges of the file that are parked after the commit."""
 
     update: CheckpointUpdate
 
@@ -245,7 +245,7 @@ def _list_parked(
 
 
 def _checkpoint(cursor: Cursor, spans: Sequence[PendingSpan]) -> Checkpoint:
-    """Return the checkpoint before the first parked record. It does not move while records are parked."""
+    """Return the checkpoint of a file with parked records: before the first one. It moves when none is left."""
     if cursor.parked_from is not None:
         return cursor.parked_from
     clean = list(takewhile(lambda span: not span.parked, spans))

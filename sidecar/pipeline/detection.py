@@ -62,13 +62,13 @@ LANGUAGE_PATTERNS = {
     "rust": rb"^thread '[^'\n]*' [^\n]*panicked at |^note: run with `RUST_BACKTRACE",
     "postgresql": rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  ",
 }
-"""By preset: a pattern for lines that only programs of this language write, as part of a multiline event. The time of
-each match is linear in the length of the line, whatever the line contains."""
+"""Multiline preset → pattern for lines that only programs of this language write, as part of a multiline event.
+Matching takes time linear in the length of the line, whatever the line contains."""
 _TRACES = {
     "log4j": "java", "python": "python", "go": "go", "ruby": "ruby", "php": "php", "rust": "rust", "dotnet": "dotnet",
     "postgresql": "postgresql",
 }  # fmt: skip
-"""By parser: the preset for events that its programs write."""
+"""Parser → preset for the multiline events of the programs whose logs it parses."""
 _PRINTED_JSON = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
 _PRINTED_JSON_MULTILINE = {"continuation": r"^[\s}]"}
 """Joins the lines of pretty-printed JSON objects, but not the lines of text between them."""
@@ -189,9 +189,10 @@ class _Try(msgspec.Struct, frozen=True):
 
 
 def propose(data: bytes, clock: Clock, multiline: Multiline = None) -> Proposal:
-    """Return what fits the whole lines of this sample, at least one, in UTF-8, or UTF-16 with its mark.
+    """Return the proposed settings for a log that begins with this sample.
 
-    `multiline`: how lines are joined, if that is known.
+    `data`: one or more whole lines in UTF-8, or in UTF-16 with a byte order mark. `multiline`: how lines are joined,
+    if that is known.
     """
     if from_bom(data) != UTF_8:
         proposal = propose(data.decode("utf-16", "replace").encode(), clock, multiline)
@@ -216,13 +217,16 @@ def propose(data: bytes, clock: Clock, multiline: Multiline = None) -> Proposal:
     )  # fmt: skip
 
 
-_ADVICE = "write a `regex`, `grok` or `dissect` for it, and try it with `sidecar explain FILE --config sidecar.yaml`"
+_ADVICE = (
+    "write a `regex`, `grok` or `dissect` parser for this log, "
+    "and try it with `sidecar explain FILE --config sidecar.yaml`"
+)
 
 
 def _notes(best: _Try) -> Iterator[str]:
     if best.times < len(best.rows):
         without = "no event has" if not best.times else f"{len(best.rows) - best.times} events do not have"
-        yield f"{without} a time that is read: the time of reading is used"
+        yield f"{without} a recognized time: the time of reading is used"
     zones = sorted(
         {
             msgspec.json.decode(note[UNKNOWN_ZONE], type=str)
@@ -233,21 +237,21 @@ def _notes(best: _Try) -> Iterator[str]:
     if zones:
         yield f"unknown zones {', '.join(zones)} are read as UTC: set timestamp.zones"
     if any("head" in row for row in best.rows):
-        yield "the text before the time becomes the field head: extend the pattern to name its parts"
+        yield "the text before the time becomes the field `head`: extend the pattern to split it into named fields"
     if best.timestamp and "formats" in best.timestamp and len(best.timestamp["formats"]) > 1:
         yield "the dates may have day and month in either order: keep one of the formats"
 
 
 def fits(pipeline: Mapping[str, Any], data: bytes, clock: Clock) -> bool:
-    """Return whether a pipeline that was proposed earlier, with one parser, reads all events of this sample."""
+    """Return whether an earlier proposal has a single parser, not `plain`, that parses all events of this sample."""
     parser = pipeline["parser"]
     return not isinstance(parser, list) and parser != "plain" and _reads_all(_try_again(pipeline, data, clock))
 
 
 def surely_fits(pipeline: Mapping[str, Any], data: bytes, clock: Clock) -> bool:
-    """Return whether a pipeline that was proposed for another file reads all events, each with a time.
+    """Return whether a pipeline that was proposed for another file parses all events and finds a time in each.
 
-    That is sure only of a parser of one format, not of a pattern or of `logfmt`.
+    Return False for several parsers, a pattern, CSV and `logfmt`, because these may fit by chance.
     """
     parser = pipeline["parser"]
     if isinstance(parser, list) or _name(parser) not in PARSERS or parser == "logfmt":
@@ -261,7 +265,7 @@ def _reads_all(tried: _Try) -> bool:
 
 
 def _try_again(pipeline: Mapping[str, Any], data: bytes, clock: Clock) -> _Try:
-    """Return what the parser of a proposal makes of another sample."""
+    """Return the result of the parser of a proposal on another sample."""
     parser = pipeline["parser"]
     preset = pipeline.get("multiline")
     lines = _lines(data, preset or JOINING.get(_name(parser)))
@@ -269,13 +273,16 @@ def _try_again(pipeline: Mapping[str, Any], data: bytes, clock: Clock) -> _Try:
 
 
 def _expected_preset(best: _Try, data: bytes) -> Multiline:
-    """Return the preset for events that the programs of a parser may write later; None if it joins others now."""
+    """Return the preset for multiline events that the programs of this parser may write later.
+
+    Return None if it would divide this sample into different events.
+    """
     preset = _TRACES.get(_name(best.parser))
     return preset if preset and _lines(data, preset).count == best.records.lines.count else None
 
 
 def _unread(data: bytes, multiline: Multiline) -> dict[str, Any]:
-    """Return a pipeline for a file that no parser reads: plain text, with what joins most lines."""
+    """Return a pipeline for a file that no parser can parse: `plain`, and the preset that joins most lines."""
     joined = {preset: lines.count for preset, lines in _groupings(data, multiline) if isinstance(preset, str)}
     return {"parser": "plain", **({"multiline": min(joined, key=lambda name: joined[name])} if joined else {})}
 
@@ -285,7 +292,7 @@ def _name(parser: Any) -> str:
 
 
 def _best(data: bytes, clock: Clock, multiline: Multiline = None) -> _Try | None:
-    """Return the try that yields most, of several the first, with as few presets as possible."""
+    """Return the try with the best score, of several the first. Stop as soon as all events and times are read."""
     best: _Try | None = None
     groupings = list(_groupings(data, multiline))
     for preset, lines in groupings:
@@ -305,8 +312,8 @@ def _best(data: bytes, clock: Clock, multiline: Multiline = None) -> _Try | None
 
 
 def _best_exact(best: _Try | None, preset: Multiline, lines: LineBatch, data: bytes, clock: Clock) -> _Try | None:
-    """Return the best of `best` and the parsers of known formats. Container log formats are recognized with
-    certainty.
+    """Return the best of `best` and the tries with parsers of known formats. A container log format that fits most
+    lines always wins.
     """
     for parser in (*PARSERS, *_csv(lines), *_w3c(data)):
         own = JOINING.get(_name(parser))
@@ -409,8 +416,8 @@ def _has_sign_of_syslog(tried: _Try) -> bool:
 
 
 def _groupings(data: bytes, multiline: Multiline) -> Iterator[tuple[Multiline, LineBatch]]:
-    """Yield the lines as `multiline` joins them. Without it, yield them as they are, and as each preset with signs in
-    the data joins them, most signs first.
+    """Yield the lines as `multiline` joins them. Without it, yield them unjoined, then as each likely preset joins
+    them: first the preset whose typical lines are most frequent in the data.
     """
     if multiline is not None:
         yield multiline, _lines(data, multiline)
@@ -517,7 +524,7 @@ def _w3c(data: bytes) -> list[dict[str, Any]]:
 
 
 def _find_time(parser: str, rows: Sequence[dict[str, Any]], clock: Clock) -> tuple[dict[str, Any] | None, int]:
-    """Return the settings of the field with a plausible time in most events, and the number of these events."""
+    """Return the timestamp settings for a field with mostly plausible times, and the number of events with one."""
     names = list(dict.fromkeys(path for row in rows for path in row))
     likely = [path for path in names if _TIME_NAMES.search(path.rpartition(".")[2]) or path.startswith("column_")]
     for path in likely if parser not in FORMATS else ():

@@ -126,7 +126,7 @@ class Parking:
         self._uncommitted = 0
 
     def _plan_ranges(self, due: Collection[str]) -> None:
-        """Plan to read all records of the targets that accept documents, and one record of each other target."""
+        """Plan to read parked records of these targets: all if the target accepts documents, else one as a probe."""
         tried: set[str] = set()
         wanted = {name: self._breakers.find(name) for name in due}
         for cursor in self._cursors.values() if wanted else ():

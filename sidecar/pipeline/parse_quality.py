@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 WINDOW_LINES = 1000
-"""Minimum number of recent lines over which the share is measured. It may be exceeded, because chunks count whole."""
+"""Minimum number of recent lines over which the share is measured. Usually more, because whole chunks are counted."""
 
 MAX_UNPARSED_SHARE = 0.1
 """Share of unparsed lines above which a warning is logged, once."""

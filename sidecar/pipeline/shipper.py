@@ -106,7 +106,7 @@ class Shipper(threading.Thread):
         self._inbox.put(partial(self._follow, file, checkpoint))
 
     def on_lost(self, known: KnownFile, reason: str) -> None:
-        """Count the unsettled bytes of a file that cannot be read any more as lost."""
+        """Count as lost the unsettled bytes of a file that cannot be read any more."""
         self._inbox.put(partial(self._committer.add_lost, known, reason))
 
     def drain(self, give_up_at: float = float("inf")) -> None:
@@ -126,7 +126,7 @@ class Shipper(threading.Thread):
         self._inbox.put(lambda: None)
 
     def pending(self, sizes: Mapping[int, int] | None) -> queue.SimpleQueue[dict[int, int]]:
-        """Request the result of `Backlog.pending`. Return a queue in which the shipper's thread puts it."""
+        """Request the result of `Backlog.pending`. Return a queue to which the shipper's thread adds it."""
         answer: queue.SimpleQueue[dict[int, int]] = queue.SimpleQueue()
         self._inbox.put(lambda: answer.put(self._backlog.pending(sizes)))
         return answer

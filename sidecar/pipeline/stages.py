@@ -21,8 +21,8 @@ class StageSelector(Protocol):
     """Selects the stages for each file of a pipeline."""
 
     def select(self, cursor: Cursor, /) -> Stages | None:
-        """Return the stages for a file. Return None if its format cannot be detected yet: until `cursor.due`, or
-        until the file has grown.
+        """Return the stages for a file, or None if its format cannot be detected yet. Then call again at
+        `cursor.due`, or when the file has grown.
         """
         ...
 
@@ -37,7 +37,7 @@ class Stages(msgspec.Struct, frozen=True):
     finisher: DocumentBuilder
 
     def select(self, _cursor: Cursor) -> Stages:
-        """Return these stages, which are those of every file."""
+        """Return these stages, which are the same for every file."""
         return self
 
     def documents(self, chunk: Chunk) -> tuple[LineBatch, RecordBatch, Documents]:

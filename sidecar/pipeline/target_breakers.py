@@ -17,7 +17,7 @@ from sidecar.telemetry import events
 
 
 class RefusingTarget(msgspec.Struct):
-    """A target that has refused documents. The target "" means records that were refused for other reasons."""
+    """A target that has refused documents. Its name is "" for records that were refused for another reason."""
 
     since: float
     """When it refused documents first, in seconds since the epoch."""

@@ -173,7 +173,7 @@ class SinkSettings(SettingsModel):
 
     @property
     def request_copies(self) -> int:
-        """How many more times the documents of a batch are in memory while it is written."""
+        """Number of additional copies of the documents of a batch in memory while the batch is written."""
         return 1
 
     single_pipeline: ClassVar[bool] = False

@@ -20,7 +20,7 @@ class ServerObject(msgspec.Struct, frozen=True):
     """The request that creates it, as the documentation of the server writes it: `PUT /_index_template/app`."""
 
     body: Mapping[str, Any]
-    """The body of the request. The server may have more: an object that contains all of this is not changed."""
+    """The body of the request. An existing object that has all of these members is not changed."""
 
     note: str = ""
     """A sentence about what a change affects; "" if it takes effect at once."""

@@ -74,7 +74,7 @@ CREATE TABLE parked (
     lines INTEGER NOT NULL, target TEXT NOT NULL, PRIMARY KEY (generation, sink, start)
 ) WITHOUT ROWID;
 """
-"""Where reading continues, and the records between the checkpoint and that position that are not settled."""
+"""Tables for files with parked records: the position where reading continues, and the unsettled ranges before it."""
 
 _FORMATS = "CREATE INDEX detected_formats ON generations (pipeline, path) WHERE format IS NOT NULL;"
 
@@ -248,9 +248,9 @@ def _connect(directory: Path) -> sqlite3.Connection:
 
 
 def _create(directory: Path, path: Path) -> None:
-    """Create a database under a temporary name, so that an empty or incomplete `state.db` means damage."""
+    """Create a database, then rename it to `state.db`, so that an empty or incomplete `state.db` means damage."""
     if path.with_name("state.db-wal").exists():
-        raise _damaged(directory, "it is missing, but its state.db-wal exists")
+        raise _damaged(directory, "state.db is missing, but state.db-wal exists")
     new = path.with_name("state.db.new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -26,7 +26,7 @@ WhenFull = Literal["block", "drop_oldest"]
 
 
 class DeadLetterLimit(msgspec.Struct, frozen=True):
-    """Maximum bytes of documents in the dead letters, and what happens when they are full."""
+    """Maximum bytes of documents in the dead letters, and what happens when that size is reached."""
 
     size: int = 256 << 20
     when_full: WhenFull = "block"

@@ -41,7 +41,7 @@ class Ledger:
     def add_generations(self, generations: Sequence[NewGeneration]) -> None:
         """Add new generations. This must be durable before the first of their documents is sent.
 
-        The bytes before the starts count as skipped. A generation that has ended is finished.
+        The bytes before the start position of a sink count as skipped. Generations that have ended count as finished.
         """
         with self._balance_lock, self._store.transaction() as db:
             _insert_generations(db, generations)
@@ -75,7 +75,7 @@ class Ledger:
     def record_formats(self, formats: Mapping[int, str]) -> dict[int, str]:
         """Record the detected formats of generations that have none. Return those that were recorded now.
 
-        Must be durable before a document of them is sent.
+        This must be durable before a document of these generations is sent.
         """
         with self._store.transaction() as db:
             update = "UPDATE generations SET format = ? WHERE number = ? AND format IS NULL"
@@ -284,7 +284,7 @@ class Ledger:
     def balance(self) -> dict[str, ByteCounts]:
         """Return the outcome of all bytes and lines that were ever settled, by sink.
 
-        The sum is cached until another process changes the database, because it is over all files of a week.
+        The result is cached until another process changes the database, because the sum covers all files of a week.
         """
         with self._balance_lock, self._store.reading() as db:
             (version,) = db.execute("PRAGMA data_version").fetchone()

@@ -18,8 +18,8 @@ _PIECE_BYTES = 64 * 1024
 _MEASURE_STEP_BYTES = 16 << 20
 _MAX_CACHED_READS = 64
 _MIN_CHARGED_BYTES = 4096
-"""Minimum bytes that one step of decompression counts against the allowance, even if it yields fewer. An archive may
-contain any number of empty members."""
+"""Minimum bytes that one step of decompression counts against the `ScanAllowance`, even if it yields fewer. An
+archive may contain any number of empty members."""
 
 _MAX_LARGE_READS, _MAX_LARGE_MEASUREMENTS = 3, 1
 """Maximum numbers of streams with a large window at a time: for reading, and for measuring the size."""
@@ -141,7 +141,7 @@ class CompressedFile:
         return self._content_size > offset
 
     def _measure(self, size: float, content: float = float("inf"), *, is_needed: bool = False) -> None:
-        """Measure the file: decompress up to `size` bytes, or `content` bytes without NUL bytes at the end.
+        """Measure the file: decompress until `size` bytes are known, or `content` bytes before trailing NUL bytes.
 
         `is_needed`: raise `Postponed` if no window is free now.
         """

@@ -87,7 +87,7 @@ def _fetch_reply(host: str, port: int, tls: ssl.SSLContext | None) -> bytes:
 
 
 def _create_trusting_context() -> ssl.SSLContext:
-    """Return TLS settings that accept any certificate, to test whether a server expects TLS. Send it no secrets."""
+    """Return TLS settings that accept any certificate. Use them only to test whether a server expects TLS."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

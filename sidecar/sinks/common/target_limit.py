@@ -39,7 +39,7 @@ class BatchTargets(msgspec.Struct, frozen=True):
         return self.names if isinstance(self.names, str) else [self.names[index] for index in indexes]
 
     def count(self, result: WriteResult) -> WriteResult:
-        """Return the result with its `stored_targets`, and the number of documents that went to the fallback."""
+        """Return the result with `stored_targets`, and with how many stored documents went to the fallback."""
         stored = [i for i in result.stored if i not in result.dropped]
         targets = {self.name_of(i) for i in (stored[:1] if isinstance(self.names, str) else stored)}
         diverted = sum(i in self.diverted for i in stored) if self.diverted else 0

@@ -77,7 +77,7 @@ def merge_options(fields: Mapping[str, Any], url_fields: Mapping[str, Any]) -> d
 
 
 def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
-    """Return the settings for these fields. Raise one `ConfigurationError` for all errors, without any value."""
+    """Return the settings for these fields. Raise one `ConfigurationError` for all errors; it quotes no value."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:

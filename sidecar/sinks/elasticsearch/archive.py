@@ -20,7 +20,7 @@ _UNAVAILABLE = (429, 502, 503, 504)
 
 @contextmanager
 def open_archive(settings: ElasticsearchSettings) -> Iterator[ElasticsearchArchive]:
-    """Yield the documents of the sink. Raise `DeliveryError`."""
+    """Yield an object that reads and deletes the documents of the sink. Raise `DeliveryError`."""
     with connect_control_plane(settings) as client:
         yield ElasticsearchArchive(settings, client)
 

@@ -1,7 +1,7 @@
 """Builds the body of a bulk request: an action line and a document in turn.
 
-If all documents have the same index, pipeline and routing, the action lines differ only in the id. Then the documents
-are already encoded, and the body is nearly free.
+If all documents have the same index, pipeline and routing, the action lines differ only in the id. Then the encoded
+documents already contain them, and building the body costs almost nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class BulkBody:
     def encode(self, batch: Batch, names: str | Sequence[str]) -> list[bytes]:
         """Return the body for these documents, a piece for each part of the batch.
 
-        `names`: the index of all documents, which is then in the URL, or of each.
+        `names`: one index for all documents, which is then in the URL, or the index of each document.
         """
         if self._is_uniform and isinstance(names, str):
             return batch.encode(self._framing)
@@ -87,7 +87,10 @@ class BulkBody:
 
 
 def action_line(index: str, name: str, pipeline: str = "", routing: str = "") -> str:
-    """Return an action line. Without index, that in the URL is used; without id, the server generates one."""
+    """Return an action line. `name`: the id of the document.
+
+    If `index` is empty, the server uses the index in the URL. If `name` is empty, it generates an id.
+    """
     fields = {"_index": index, "_id": name, "pipeline": pipeline, "routing": routing}
     members = ",".join([f'"{field}":{json_string(value)}' for field, value in fields.items() if value])
     return f'{{"create":{{{members}}}}}'

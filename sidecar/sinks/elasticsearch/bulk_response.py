@@ -124,7 +124,7 @@ _CAUSES = msgspec.json.Decoder(ErrorCause)
 
 
 def decode_response(data: bytes) -> BulkResponse | Created:
-    """Decode the response to a request with `FILTER_PATH`. Raise `ValueError` if it is not one."""
+    """Decode the response to a request with `FILTER_PATH`. Raise `ValueError` if `data` is not such a response."""
     count, rest = divmod(len(data) - len(_HEAD) - len(_TAIL) + 1, len(_CREATED) + 1)
     if not rest and data == _HEAD + b",".join([_CREATED] * count) + _TAIL:
         return Created(count)

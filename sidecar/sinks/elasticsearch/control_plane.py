@@ -73,7 +73,7 @@ class ControlPlane:
 
         is_named_so = not self.server and settings.type == "opensearch"
         self.is_opensearch = is_named_so or self.server.startswith("OpenSearch")
-        """Whether the server is OpenSearch; if it does not say so, whether the settings call it so."""
+        """Whether the server is OpenSearch. If the product is unknown, the `type` in the settings decides."""
 
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
         """Return status and decoded body of the response. Raise `DeliveryError` if there is none."""

@@ -25,7 +25,7 @@ MAX_PART_BYTES = 100
 """Maximum length of type, dataset and namespace, as Elastic defines it."""
 
 _STREAM_TEMPLATE = re.compile(r"(logs|metrics|traces|synthetics)-[^-].*-.+")
-"""Names that match an index template which Elasticsearch brings along, and which makes data streams."""
+"""Names for which a built-in index template of Elasticsearch creates a data stream."""
 
 _PARTS = ("type", "dataset", "namespace")
 _SEPARATOR = "-"
@@ -59,11 +59,11 @@ class DataStreamSettings(SettingsModel):
         for name in template.examples():
             parts = name.split(_SEPARATOR)
             if len(parts) != len(_PARTS) or not all(1 <= len(part.encode()) <= MAX_PART_BYTES for part in parts):
-                raise ValueError(f"each part has 1 to {MAX_PART_BYTES} characters, and none of them is -")
+                raise ValueError(f"each part must have 1 to {MAX_PART_BYTES} characters and must not contain -")
         return template
 
     def document_fields(self) -> dict[str, str]:
-        """Return the fields that all documents get. If the name has fields, it is not the same for all documents."""
+        """Return the fields that are the same in all documents: only `ecs.version` if the name has fields."""
         version = {"ecs.version": ECS_VERSION}
         return version if self.template().fixed is None else {**version, **_parts_of(self.pattern)}
 
@@ -77,7 +77,7 @@ def daily_stream_template(name: TargetTemplate) -> str:
 def add_stream_fields(document: str, stream: str) -> str:
     """Return the document with the fields `data_stream.*` of this stream.
 
-    A different value of the application moves to `original.data_stream.*`.
+    If the application has set one of them to a different value, that value moves to `original.data_stream.*`.
     """
     members = _render_members(stream)
     if '"data_stream' not in document and "\\u" not in document and document != "{}":

@@ -61,7 +61,7 @@ _REFUSALS = {
         "grant the privileges to create documents and the index (Elasticsearch: create_doc, auto_configure; "
         "OpenSearch: crud, create_index)",
     ),
-    407: ("the proxy does not accept the credentials", "write user and password into the setting proxy"),
+    407: ("the proxy does not accept the credentials", "write user and password into the URL of `proxy`"),
 }
 
 
@@ -171,7 +171,7 @@ def _not_http(error: ResponseUnreadable, at: str) -> DeliveryError:
 
 
 def _no_proxy(error: ProxyError, at: str) -> DeliveryError:
-    advice = "check the setting proxy and the proxy variables of the environment"
+    advice = "check the setting `proxy` and the environment variables for proxies"
     return Retryable(error.message, location=_at_node(error, at), hint=advice)
 
 

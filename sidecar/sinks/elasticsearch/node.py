@@ -89,7 +89,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         headers: elastic_transport.HttpHeaders | None = None,
         request_timeout: Any = DEFAULT,
     ) -> NodeApiResponse:
-        """Send a request. `body` may be in pieces: joined, they would take their memory a second time."""
+        """Send a request. `body` may be in pieces, because joining them would double their memory."""
         timeout = self.config.request_timeout if request_timeout is DEFAULT else request_timeout
         started_at = time.monotonic()
         deadline = started_at + (timeout or _MAX_TIMEOUT_S)

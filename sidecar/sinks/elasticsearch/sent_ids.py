@@ -29,11 +29,11 @@ from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, Signi
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
 MAX_INCOMPLETE_ANSWERS = 10
-"""A look-up is repeated this many times if a part of the stream is unavailable. Then the other parts have to do."""
+"""Number of look-ups that fail while a part of the stream is unavailable. After them, the other parts are enough."""
 
 EARLIER_DOCUMENTS_S = 60.0
-"""Seconds after the first look-up for a file in which what an earlier process has sent is read again. The time begins
-again when a request fails or a document is found."""
+"""Seconds from the first look-up for a file. What is read from the file later was not sent by an earlier process. The
+time starts again when a request fails or a document is found."""
 
 _IDS_PER_REQUEST = 10_000
 _UNAVAILABLE, _TIMED_OUT, _SERVER_ERROR = 503, 408, 500
@@ -51,9 +51,9 @@ class SentIds:
     """Remembers which documents an earlier request may have stored. Several threads may use it at once.
 
     An earlier process may have sent documents of the files that exist when this object is created. `window`: maximum
-    bytes of log that are in flight at once. After as many bytes of a file without a stored document, the earlier
-    process has sent none of the following ones. What is read from the file later than `EARLIER_DOCUMENTS_S` was
-    written after the start.
+    bytes of log that are in flight at once. If no document in this many bytes of a file is stored, the earlier
+    process has sent no later document of the file. What is read from a file after `EARLIER_DOCUMENTS_S` was written
+    after the start.
     """
 
     def __init__(self, find: Find, window: int, clock: Clock) -> None:
@@ -61,7 +61,7 @@ class SentIds:
         self._started_at = clock.now()
         self._unknown: set[str] = set()
         self._earlier: dict[int, _EarlierFile] = {}
-        """Files of an earlier process, by generation."""
+        """Generation id → file that an earlier process has read."""
 
         self._lock = threading.Lock()
 

@@ -139,8 +139,8 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
 
     pipeline: Annotated[str, SHOWN] = ""
     """Ingest pipeline for the documents. `{event.dataset}` is the value of a field, and documents without the field
-    use no pipeline; `app-{event.dataset:other}` has a word for them. A document that names a missing pipeline is a
-    dead letter."""
+    use no pipeline. With `app-{event.dataset:other}`, they use the pipeline `app-other`. A document that names a
+    missing pipeline becomes a dead letter."""
 
     routing: Annotated[str, SHOWN] = ""
     """Field whose value routes a document to its shard, such as `{tenant.id}`. Documents without the field are routed
@@ -163,8 +163,9 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     of the system's resolver."""
 
     compress: bool | Literal["auto"] = "auto"
-    """Compress requests with gzip: a tenth of the network and of the memory for documents in flight, more CPU.
-    `auto`: while even the fastest answer takes 0.1 s or more, and the server does not refuse it (415)."""
+    """Compress requests with gzip. This needs about a tenth of the network traffic and of the memory for documents in
+    flight, but more CPU. `auto`: only while even the fastest answer takes 0.1 s or more, and not if the server has
+    refused gzip (415)."""
 
     schemes: ClassVar[tuple[str, ...]] = (
         "elasticsearch", "elasticsearch+https", "opensearch", "opensearch+https",

@@ -75,7 +75,7 @@ def _path_of(wanted: ServerObject) -> str:
 
 
 def _definition(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the definition in the answer to a GET, which each kind of object has at another place."""
+    """Return the definition from the answer to a GET. Its place depends on the kind of object."""
     if "index_templates" in answer:
         template: Mapping[str, Any] = answer["index_templates"][0]["index_template"]
         return template

@@ -15,7 +15,7 @@ from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 from sidecar.sinks.setup_contract import ServerObject
 
 TEMPLATE_PRIORITY = 500
-"""Higher than that of the templates which Elasticsearch brings along (at most 200)."""
+"""Priority of the index templates: higher than that of Elasticsearch's built-in templates (at most 200)."""
 
 _NOT_IN_NAME = re.compile(r"[^a-z0-9_.]+")
 _AGE_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -83,7 +83,7 @@ class _Plan:
 
     @property
     def _has_policy(self) -> bool:
-        """Whether a separate policy manages the indexes; otherwise the lifecycle of data streams does, or none."""
+        """Whether an ILM or ISM policy manages the indexes. If not, the lifecycle of data streams may do so."""
         if not self._rolls_over:
             return self._setup.retention is not None
         has_threshold = self._setup.rollover_age is not None or self._setup.rollover_size is not None

@@ -10,7 +10,7 @@ from sidecar.lib.units import Duration, Size
 
 
 class ElasticsearchSetupSettings(SettingsModel):
-    """What `sidecar setup` creates next to the index template. `sidecar run` does not read these settings."""
+    """What `sidecar setup` creates in addition to the index template. `sidecar run` does not read these settings."""
 
     retention: Duration | None = None
     """Delete indexes when they are this old, counted from their rollover, or from their creation if they do not roll

@@ -73,7 +73,10 @@ class ElasticsearchSink(RoutedSink):
 
     @property
     def compress(self) -> bool | Literal["auto"]:
-        """Whether to compress documents when they are built. Those with their own action lines would be rebuilt."""
+        """Whether to compress documents when they are built.
+
+        `auto` if action lines differ in more than the id, because the documents are then encoded again.
+        """
         if not self._settings.compress or self._is_gzip_refused:
             return False
         return self._settings.compress if self._settings.has_uniform_actions else "auto"
@@ -102,7 +105,7 @@ class ElasticsearchSink(RoutedSink):
         )  # fmt: skip
 
     def probe(self) -> ProbeResult:
-        """Send a document that every index rejects to each host, and expect that rejection.
+        """Send each host a document that every index rejects, and expect that rejection.
 
         This tests everything that a write needs: address, TLS, credentials, privileges, pipeline, blocks. The
         document is stored only if the data stream has a failure store. An index that does not exist is created.

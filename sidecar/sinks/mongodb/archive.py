@@ -37,7 +37,10 @@ class MongoDBArchive:
             last = page[-1]["_id"]
 
     def _page(self, last: Any) -> list[dict[str, Any]]:
-        """Return the next documents by `_id`. A time limit applies to each page, not to the whole replay."""
+        """Return the next documents in the order of `_id`: those after `last`, or the first ones if it is None.
+
+        A time limit applies to each page, not to the whole replay.
+        """
         with self._borrow() as client:
             collection = client[self._settings.database][self._settings.collection]
             following = {} if last is None else {"_id": {"$gt": last}}

@@ -1,7 +1,7 @@
 """Encodes documents as BSON, as docs/reference/mongodb.md describes.
 
-The documents of a chunk are encoded in one pass: by `_bson.c` if it is compiled, else as one array. If this fails for
-a document, it is encoded alone; if this fails too, value by value. The result is the same bytes in each case.
+The documents of a chunk are encoded in one pass: by `_bson.c` if it is compiled, else by the driver as one array. If
+this fails, documents are encoded one by one; if this fails too, value by value. The result is always the same bytes.
 Functions of the driver are passed as arguments, because only the sink's module may import the driver.
 """
 

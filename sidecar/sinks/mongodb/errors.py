@@ -39,7 +39,7 @@ RETRYABLE_LABELS = ("RetryableWriteError", "RetryableError", "SystemOverloadedEr
 """Labels that the server or the driver adds to temporary errors. Many temporary errors have no label."""
 
 ELECTION_CODES = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
-"""The member steps down, shuts down or is not the primary. Another member becomes the primary within seconds."""
+"""Errors of a member that steps down, shuts down or is not primary. Another becomes the primary within seconds."""
 
 RETRYABLE_CODES = ELECTION_CODES | {
     6, 7, 24, 46, 50, 63, 64, 89, 112, 117, 133, 134, 150, 202, 211, 251, 262, 290, 355, 371, 9001, 11601, 13388,
@@ -89,7 +89,7 @@ def is_retryable(error: Mapping[str, Any]) -> bool:
 
 
 def is_about_sink(error: Mapping[str, Any]) -> bool:
-    """Return whether a refused command is about the sink, and not about the collection."""
+    """Return whether the error of a refused command affects the whole sink, and not only the collection."""
     return error.get("code") in _SINK_CODES or is_retryable(error)
 
 

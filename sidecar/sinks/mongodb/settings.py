@@ -58,7 +58,8 @@ class MongoDBSettings(ConcurrentSinkSettings):
     Options of the driver may follow. User and password are never shown."""
 
     database: Annotated[str, SHOWN] = "logs"
-    """Database of the documents. If the URL has a database too, it is only the one in which the user is defined."""
+    """Database of the documents. If the sink is written as one URL, it is the database in the URL. In a mapping, the
+    database in `url` is only the one in which the user is defined."""
 
     collection: Annotated[str, SHOWN] = "logs"
     """Collection. `%Y.%m.%d` is the time of the event in UTC, `{service.name:other}` the value of a field, or the

@@ -19,7 +19,7 @@ class TimeSeriesSettings(SettingsModel):
     """
 
     granularity: Literal["seconds", "minutes", "hours"] = "seconds"
-    """Time between two documents of a source."""
+    """Typical time between two documents of a source."""
 
 
 class CappedSettings(SettingsModel):
