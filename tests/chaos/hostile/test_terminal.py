@@ -166,6 +166,8 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
         "check": [["--config", hostile.config, "--connect", "--try", file], ["--config", wrong],
                   ["--config", missing], ["--config", str(broken)], ["--config", str(tagged)],
                   [file, "--to", f"sqlite:///{missing}", "--connect"]],
+        "setup": [["--print", "--config", hostile.config], [HOSTILE, "--config", hostile.config],
+                  ["--config", wrong]],
         "config": [["show", "--config", hostile.config], ["show", "--config", wrong],
                    ["show", file, "--to", HOSTILE]],
         "explain": [[file, "--config", hostile.config], [file, "--parser", "json,plain", "--json"],

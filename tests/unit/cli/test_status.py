@@ -13,6 +13,7 @@ from sidecar.telemetry.counters import Counters
 from sidecar.telemetry.snapshot import (
     BalanceStatus,
     ConfigurationStatus,
+    FileStatus,
     FileTotals,
     RefusedPath,
     ShipperStatus,
@@ -20,12 +21,14 @@ from sidecar.telemetry.snapshot import (
 )
 
 
-def shown(counters: Counters, balance: dict[str, int], refused: Sequence[RefusedPath] = ()) -> str:
+def shown(
+    counters: Counters, balance: dict[str, int], refused: Sequence[RefusedPath] = (), files: Sequence[FileStatus] = ()
+) -> str:
     shipper = ShipperStatus("app", "db", "http://db", "up", 0.0, "", "", 0, 0.0, 0, counters)
     sums = [FileTotals("app", 1, 1, 0, 0, 2_000 if refused else 0)]
     status = Snapshot(
-        "1", 0, 10, 1, "/state", [shipper], [], sums, [BalanceStatus("db", balance, {}, 0)], "notifications", 0, 0, 0,
-        0, 0, 0, [], ConfigurationStatus("", 0), refused,
+        "1", 0, 10, 1, "/state", [shipper], files, sums, [BalanceStatus("db", balance, {}, 0)], "notifications", 0, 0,
+        0, 0, 0, 0, [], ConfigurationStatus("", 0), refused,
     )  # fmt: skip
     stream = io.StringIO()
     Console(file=stream, width=160).print(render_status(asdict(status)))
@@ -52,3 +55,12 @@ def test_unreadable_paths_are_listed_with_the_reason_up_to_a_limit() -> None:
     assert "not read: /logs/00.log: Input/output error" in text
     assert "/logs/10.log" not in text
     assert "not read: 1,990 more paths" in text
+
+
+def test_the_detected_parser_of_each_file_is_shown_where_parsers_are_detected() -> None:
+    detected = FileStatus("app", "/a.log", 10, {"db": 10}, True, False, "log4j (multiline: java)")
+    undecided = FileStatus("app", "/b.log", 10, {"db": 0}, True, False)
+    lines = shown(Counters(), {"stored": 10}, files=[detected, undecided]).splitlines()
+    assert any("/a.log" in line and "log4j (multiline: java)" in line for line in lines)
+    assert any("/b.log" in line and "not detected yet" in line for line in lines)
+    assert "parser" not in shown(Counters(), {"stored": 10}, files=[undecided])
