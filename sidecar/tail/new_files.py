@@ -90,9 +90,14 @@ class NewFiles:
                     with self._context.unreadable.guard(found.path):
                         self._open(found, index, seen)
         self._generations.flush()
-        self.waiting_bytes = sum(
-            found.size for found in wanted if self._is_unknown((found.device, found.inode), found)
-        )
+        self.waiting_bytes = sum(self._count_waiting((found.device, found.inode), found) for found in wanted)
+
+    def _count_waiting(self, key: Key, found: ScannedFile) -> int:
+        """Return how many bytes of a file wait for a decision: of a finished file, only what it has more."""
+        if not self._is_unknown(key, found):
+            return 0
+        done = self._finished.find(key)
+        return max(0, found.size - done.settled_to) if done else found.size
 
     def _is_unknown(self, key: Key, found: ScannedFile) -> bool:
         is_known = self._files.find(key) is not None or key in self._candidates

@@ -6,8 +6,10 @@ import gzip
 import os
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -74,6 +76,39 @@ def test_a_deleted_file_is_let_go_after_the_grace_or_when_descriptors_are_short(
     world.live(400, step=5)
     assert len(world.descriptors) == 0
     world.settle()
+
+
+@contextmanager
+def forbidden(folder: Path, directory: Path) -> Iterator[None]:
+    """Act as a user who may do everything in `folder`, but not read `directory`, even if the tests run as root."""
+    user = os.geteuid()
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o666 | (0o111 if path.is_dir() else 0))
+    directory.chmod(0)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        directory.chmod(0o777)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_directory_that_cannot_be_read_for_a_while_is_waited_for(*, is_restarted: bool) -> None:
+    with TemporaryDirectory() as name:  # every user may enter its parents
+        folder = Path(name)
+        world = SimulatedSidecar(folder)
+        delivered(world)
+        if is_restarted:
+            world.restart()
+        with forbidden(folder, world.logs):
+            world.live(30)
+            assert world.scanner.unreadable == {str(world.logs)}
+        world.write(NEW)
+        world.settle()
+        assert world.messages() == expected(OLD, NEW)
+        assert not [event for event in world.events if isinstance(event, FilesGone | BytesLost)]
 
 
 def renumber(world: SimulatedSidecar, name: str = "app.log") -> None:
@@ -605,3 +640,15 @@ def test_files_that_are_ignored_because_of_their_age_are_seen(tmp_path: Path) ->
     world.live(4)
     assert world.tracker.old_bytes == len(MORE)
     assert world.messages() == expected(OLD, MORE, NEW)
+
+
+def test_a_copy_is_not_waited_for_after_it_was_decided(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    delivered(world)
+    shutil.copy(world.path(), world.path("app.log.1"))
+    world.scan()
+    assert world.tracker.waiting_bytes == len(OLD)
+    while world.tracker.is_undecided:
+        world.live(0.5)
+    assert world.tracker.waiting_bytes == 0
+    assert world.balance()["sink"] == {"stored": len(OLD), "skipped:copy": len(OLD)}
