@@ -15,7 +15,7 @@ MAX_WINDOW_BYTES = 10 << 20
 """Maximum memory to decode one stream: enough for `xz -6` (the default), `bzip2 -9` and `zstd -19`."""
 
 _WINDOW_LOG = 23
-"""Maximum window of zstd (8 MiB), as binary logarithm of its size."""
+"""Maximum window size of zstd, as a power of two: 2^23 bytes = 8 MiB."""
 
 
 class Decoder(Protocol):
@@ -98,7 +98,10 @@ def _make_zstd_decoder() -> Decoder:
 
 
 def _find_zstd() -> tuple[Callable[[], Decoder] | None, tuple[type[Exception], ...]]:
-    """Return the decoder of zstd and its exceptions; None before Python 3.14, whose standard library added zstd."""
+    """Return a function that creates a zstd decoder, and the exceptions of the decoder.
+
+    Before Python 3.14, whose standard library added zstd, return None and no exceptions.
+    """
     if find_spec("compression") is None:
         return None, ()
     return _make_zstd_decoder, (import_module("compression.zstd").ZstdError, EOFError)

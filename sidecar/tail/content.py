@@ -1,4 +1,4 @@
-"""Compares the content of a file with what is known of a generation, in slices that several scans may share.
+"""Compares a file with the known content of a generation. Several scans may share a long comparison.
 
 Names, inodes and times are only hints. A wrong match would lose lines or ship a file that is not configured; a missed
 match causes duplicates. So everything that is known must be equal: the beginning, the bytes before each checkpoint,
@@ -70,8 +70,9 @@ class ContentComparer:
     def is_copy(
         self, known: KnownFile, source: Source, path: str, *, complete: bool = True, not_before: float | None = None
     ) -> bool:
-        """Return whether a file is a copy of the known file. `complete`: it must have all bytes that were seen.
+        """Return whether a file is a copy of the known file.
 
+        `complete`: it must be as large as the known file was, not only contain the bytes that a sink has settled.
         A file that is shorter than a checkpoint cannot be compared, so it is no copy. If little of the content is
         known, the file must also have a name that a rotation makes, and must not be older than `not_before`, the last
         change of the known file.
@@ -104,7 +105,10 @@ class ContentComparer:
         return start, crc
 
     def find_last_match(self, known: KnownFile, source: Source, marks: Sequence[tuple[int, int]]) -> int:
-        """Return the last offset of `marks`, in order, up to which the file has the content of the generation."""
+        """Return the last offset of `marks` up to which the file has the content of the generation; 0 if none.
+
+        `marks`: offsets in ascending order, each with the checksum of everything before it.
+        """
         key, last = (source.identity.key, known.generation.id), 0
         for offset, crc in marks:
             progress = self._progress.setdefault(key, _Progress())
@@ -165,7 +169,7 @@ def may_be_part_of(known: KnownFile, source: Source) -> bool:
 
 
 def may_be_partial_copy_of(known: KnownFile, source: Source, path: str) -> bool:
-    """Return whether the file may be an unfinished copy of a file that was truncated or deleted before."""
+    """Return whether the file may be an unfinished copy of the known file, which was truncated or deleted since."""
     if not has_related_name(known, path):
         return False
     try:

@@ -1,7 +1,8 @@
 """Keeps copy candidates open: new files that may be unfinished copies of tracked files.
 
-A candidate is not delivered until it is decided whether it is a copy: when it differs from the original, or has not
-grown for `COPY_QUIET_S`. Candidate and original are compared byte by byte, a slice in each scan.
+A candidate is not delivered until it is decided whether it is a copy. This is decided when the candidate differs from
+the original, or has not grown for `COPY_QUIET_S`. Candidate and original are compared byte by byte, a slice in each
+scan.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class LostContent(msgspec.Struct):
     """Whether the comparison of a candidate was postponed to the next scan."""
 
     rejected: set[tuple[tuple[Key, int, float], bool]] = msgspec.field(default_factory=set)
-    """Files that are not the copy: stamp, and whether a complete copy was required."""
+    """Files that are not the copy: key, size and time of each, and whether a complete copy was required."""
 
 
 class FoundCopy(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class Abandoned(msgspec.Struct, frozen=True):
 
 
 class CopySearch:
-    """Searches other files for lost content. `tracked_keys` returns the keys of files that cannot be a copy."""
+    """Searches other files for lost content, except tracked files, whose keys `tracked_keys` returns."""
 
     def __init__(
         self, context: TailContext, opener: FileOpener, comparer: ContentComparer, finished: FinishedFiles,
@@ -69,7 +69,7 @@ class CopySearch:
         return bool(self._lost)
 
     def files(self) -> list[TrackedFile]:
-        """Return the files of this run for whose content there is a search."""
+        """Return the files that this run has tracked and whose content is being searched in other files."""
         return [lost.file for lost in self._lost.values() if lost.file]
 
     def waiting_bytes(self, sinks: Collection[str]) -> int:
@@ -122,7 +122,7 @@ class CopySearch:
         return Abandoned(lost)
 
     def abandon_all(self) -> list[Abandoned]:
-        """Return a result for each search, except those with a postponed comparison, which the next run continues."""
+        """Return `Abandoned` for each search without a postponed comparison. The next run continues the others."""
         return [Abandoned(lost) for lost in self._lost.values() if not lost.is_postponed]
 
     def _find_copy(self, lost: LostContent, *, complete: bool) -> tuple[FileLocation, Source] | None:
@@ -160,7 +160,7 @@ class CopySearch:
         )
 
     def _siblings(self, lost: LostContent) -> list[SiblingFile]:
-        """Return the files in the directory whose names allow that they are the copy."""
+        """Return the files in the same directory that may be the copy, according to their names."""
         place = lost.file.place if lost.file else self.find_place(lost.known)
         if place is None:
             return []
@@ -177,7 +177,7 @@ class CopySearch:
         return FileLocation(os.path.dirname(known.name), known.name) if is_wanted else None
 
     def _is_other_file(self, known: KnownFile, source: Source) -> bool:
-        """Return whether the file is neither the known file nor a finished file with other content."""
+        """Return False for the known file itself, and for a file that has the content of a finished generation."""
         if known.file_id.matches(source.identity):
             return False
         done = self.finished.find(source.identity.key)

@@ -12,14 +12,14 @@ from sidecar.model.span import ParkedRange, PendingSpan
 from sidecar.tail.tracked_file import TrackedFile, Truncated
 
 _MARK_DISTANCES = (64 << 10, 16 << 10, 4 << 10, 0)
-"""Distances from the end of a chunk before which a line end is marked."""
+"""Distances from the end of a chunk. The last line end before each of them is recorded with its checksum."""
 
 
 class Cursor:
     """The position of one sink in a tracked file.
 
-    `offset`: end of the bytes that were read. `settled`: end of the bytes that are settled. `overlap`: the last bytes
-    before `offset`; None if only their digest is known.
+    `offset`: end of the bytes that were read. `settled`: position up to which all bytes are settled, or parked
+    to be read again later. `overlap`: the last bytes before `offset`; None if only their digest is known.
     """
 
     # More than fifteen attributes, because a chunk moves all of them together: what was read, searched and settled.
@@ -57,14 +57,18 @@ class Cursor:
         self.charset: Charset | None = None
         """Encoding of the file, once it was detected."""
         self.searched_to = 0
-        """Offset up to which the end of an over-long line or hole was searched. `searched_tail`: the bytes before."""
+        """Offset that the search for the end of an over-long line or hole has reached.
+
+        `searched_tail`: the last bytes before it.
+        """
 
         self.searched_tail = b""
         self.searched_crc = self.crc
         """Checksum of everything before `searched_to`."""
 
         self.due: float | None = None
-        """Time at which the last event counts as complete if no line follows, by the monotonic clock."""
+        """When to read again, by the monotonic clock, while the reader waits for the last event to be complete, or
+        for NUL bytes to be accepted. Else None."""
 
         self.is_searching = False
         """Whether a search for the end of a line or hole was interrupted, to read other files, and must continue."""
@@ -168,7 +172,7 @@ class Cursor:
         return found
 
     def checkpoint_after(self, spans: Sequence[PendingSpan]) -> Checkpoint:
-        """Return the checkpoint at the end of these spans, the first ones that are not settled."""
+        """Return the checkpoint at the end of these spans, which follow the settled position without a gap."""
         last, marks = spans[-1], [*self.settled.marks, *(mark for span in spans for mark in span.marks)]
         return Checkpoint(
             last.end, OverlapDigest.from_bytes(last.overlap), crc=last.crc, marks=thin_out(marks, last.end)

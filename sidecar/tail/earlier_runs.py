@@ -20,8 +20,8 @@ from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation
 
 _FINISHED_EVERY_S, _MAX_FINISHED = 10.0, 1000
-"""Seconds between two checks of finished files that match no path, because they may still be written, and maximum
-number of files in one check."""
+"""Finished files that match no path may still be written, so they are checked regularly. Seconds between two checks,
+and maximum number of files in one check."""
 
 
 Cut = Callable[[KnownFile, OwnedSource, FileLocation, Mapping[str, Checkpoint]], object]
@@ -44,7 +44,7 @@ class EarlierRuns:
         self._pending = {known.generation.id: known for known in context.ledger.unfinished(context.pipeline)}
         self._shorter_since: dict[int, float] = {}
         self._cut_numbers: set[int] = set()
-        """Generations of which a file has lost the end, while it is compared how much."""
+        """Generations whose files have lost their ends, while scans compare how much of the content is left."""
 
         self._finished_checked_at = float("-inf")
         self.left_out: dict[str, str] = {}
@@ -60,7 +60,7 @@ class EarlierRuns:
         return {known.name for known in self._pending.values()}
 
     def has_key(self, key: Key) -> bool:
-        """Return whether an unfinished generation of an earlier run was in the file with this device and inode."""
+        """Return whether an earlier run has not finished the file that had this device and inode."""
         return any(known.file_id.key == key and not known.ended for known in self._pending.values())
 
     def resume(self, seen: Mapping[Key, ScannedFile], untracked: Iterable[Key]) -> None:
@@ -85,7 +85,7 @@ class EarlierRuns:
                     self._resume_file(key, found, pending.get(key, []), done)
 
     def _find_finished(self, seen: Mapping[Key, ScannedFile]) -> list[tuple[Key, ScannedFile]]:
-        """Return finished files that the scan has not found, but that may still be written under other names."""
+        """Return the finished files that match no path but still exist; none if the next check is not due yet."""
         now = self._context.clock.monotonic()
         if now - self._finished_checked_at < _FINISHED_EVERY_S:
             return []
@@ -171,7 +171,7 @@ class EarlierRuns:
     # ── files that match no path of the pipeline ─────────────────────────────────────────────────────────
 
     def find_moved(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Find the files of the remaining generations by hard link or inode. Decide which of them are gone."""
+        """Find the files that `resume` has not found, by hard link or inode. Decide which of them are gone."""
         waiting = []
         for known in list(self._pending.values()):
             self._context.beat()
@@ -227,7 +227,7 @@ class EarlierRuns:
         return found, [known for known in missing if known.generation.id not in found]
 
     def _resume_moved(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
-        """Resume a generation in this file. Return False if it is another file; True as well if this is undecided."""
+        """Resume a generation in this file. Return False if it is another file; True if a later scan decides."""
         try:
             decision = self._recognizer.compare_unfinished(known, opened.open)
         except Postponed:

@@ -35,7 +35,7 @@ class FileSet:
         return next((file for file in self._by_key.values() if file.generation.id == number), None)
 
     def add(self, file: TrackedFile, now: float) -> None:
-        """Track a file. It is active from now on."""
+        """Track a file, and record that it has grown now."""
         self._by_key[file.file_id.key] = file
         self.mark_active(file, now)
 
@@ -45,9 +45,9 @@ class FileSet:
         self._active.pop(file, None)
 
     def renumber(self, seen: Collection[Key]) -> list[TrackedFile]:
-        """Return the open files that have another inode now, which a network file system may change at any time.
+        """Track open files by their new inodes if a network file system has changed these. Return these files.
 
-        They are tracked by their new inodes from now on. `seen`: the keys that a scan has found.
+        `seen`: the keys that a scan has found. Only files with other keys are checked.
         """
         missing = [file for key, file in self._by_key.items() if key not in seen]
         renumbered = [(file, identity) for file in missing if (identity := file.find_new_identity())]
@@ -71,7 +71,7 @@ class FileSet:
         self._active[file] = None
 
     def find_active(self, now: float, min_age_s: float, max_age_s: float) -> list[TrackedFile]:
-        """Return the files that grew between `max_age_s` and `min_age_s` seconds ago. Older ones become inactive."""
+        """Return the files that grew `min_age_s` to `max_age_s` seconds ago. Forget those that grew earlier."""
         for file in [file for file in self._active if now - file.grown_at >= max_age_s]:
             del self._active[file]
         return [file for file in self._active if now - file.grown_at >= min_age_s]
@@ -116,7 +116,7 @@ class FileSet:
         return changed, untracked
 
     def find_rotated(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
-        """Return the files that are not active, or that the scan has not found under their first names."""
+        """Return the files whose phase is not `ACTIVE`, or that the scan has not found under their original names."""
         return [
             file
             for key, file in self._by_key.items()

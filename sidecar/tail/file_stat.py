@@ -1,4 +1,4 @@
-"""Defines the size and times of a file."""
+"""The size and time of a file, from fstat(2) and its content."""
 
 from __future__ import annotations
 

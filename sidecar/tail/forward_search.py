@@ -15,7 +15,7 @@ _MAX_SEARCHED_BYTES = 16 << 20
 
 
 def search_forward(cursor: Cursor, bound: int, piece_bytes: int, count_passed: Callable[[bytes], int]) -> bool:
-    """Move `cursor.searched_to` forward to the end of the line or hole. Return whether it was found before `bound`.
+    """Move `cursor.searched_to` to the end of the line or hole. Return whether this end was found before `bound`.
 
     `count_passed` returns how many bytes of a piece belong to the line or hole: 0 if the end is not in this piece, -1
     if the end is before it. If the search is interrupted, `cursor.is_searching` is set.

@@ -23,18 +23,18 @@ _MAX_UNRECORDED = 256
 """Maximum number of new generations in one transaction."""
 
 _FIRST_INTENT_BYTES = 64 << 10
-"""Maximum bytes of a new file that are recorded as the first bytes that may be sent."""
+"""Maximum number of bytes at the beginning of a new file whose checksum is recorded before they are sent."""
 
 _SEARCHED_BACK_BYTES = 64 << 20
 
 NO_STARTS: Mapping[str, Checkpoint] = MappingProxyType({})
 
 Track = Callable[[TrackedFile], None]
-"""Function that tracks a file whose generation is durable."""
+"""Function that tracks a file after its generation was recorded in the state."""
 
 
 class GenerationLog:
-    """Creates and resumes generations. A file is tracked as soon as its generation is durable.
+    """Creates and resumes generations. A file is tracked as soon as the state has recorded its generation.
 
     Several new generations are recorded in one transaction.
     """
@@ -53,7 +53,8 @@ class GenerationLog:
     ) -> TrackedFile:  # fmt: skip
         """Create a generation for an open file. `flush` records it.
 
-        `starts`: checkpoint of each sink that does not read the file from its beginning. `skipped`: the reason.
+        `starts`: checkpoint of each sink that does not read the file from its beginning. `skipped`: why it skips the
+        bytes before its checkpoint.
         """
         context = self._context
         if len(self._unrecorded) >= min(_MAX_UNRECORDED, context.descriptors.limit // 2):
@@ -136,7 +137,7 @@ class GenerationLog:
             self.drop_link(before)
 
     def keep_link(self, generation: Generation, place: FileLocation, source: Source) -> None:
-        """Create a hard link that keeps the content if the file is deleted, if `keep_links` is set."""
+        """If `keep_links` is set, create a hard link, so that the content remains even if the file is deleted."""
         if self._context.links:
             try:
                 self._context.links.create(generation, source)

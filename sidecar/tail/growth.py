@@ -30,7 +30,7 @@ class GrowthMonitor:
         """When a file of the pipeline last grew, by the monotonic clock. For a new file: when it was last changed."""
 
     def update(self, file: TrackedFile, found: ScannedFile) -> bool:
-        """Compare a file with the result of a scan. Return False if its name now belongs to another file."""
+        """Compare a file with the result of a scan. Return False if its name is gone or belongs to another file."""
         file.is_in_last_scan = True
         if file.name != found.path:
             self._context.ledger.record_rename(file.generation.id, found.path, file.seen)

@@ -40,7 +40,7 @@ class HardLinks:
             os.link(_name(before), _name(after), src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
 
     def find(self, generation: Generation) -> tuple[FileLocation, Source] | None:
-        """Open the file of the link. Return its location and the open file, or None if it cannot be opened."""
+        """Open the hard link of a generation. Return its location and the open file, or None if this fails."""
         with suppress(OSError), self._above.reach() as reached:
             if reached.error is None:
                 path = os.path.join(reached.path, self.directory.name, _name(generation))
@@ -48,7 +48,7 @@ class HardLinks:
         return None
 
     def is_link(self, path: str) -> bool:
-        """Return whether the path is that of a link."""
+        """Return whether the path is in the directory of the hard links."""
         return os.path.dirname(path) == os.path.join(self._above.path, self.directory.name)
 
     def delete(self, generation: Generation) -> None:

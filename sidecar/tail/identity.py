@@ -28,7 +28,7 @@ def file_id(fd: int) -> FileId:
 
 
 def find_new_id(fd: int, before: FileId) -> FileId | None:
-    """Return the identity of an open file, if its device or inode is another one than `before`; else None."""
+    """Return the identity of an open file if its device or inode differs from that of `before`; else None."""
     status = os.fstat(fd)
     return None if before.key == (status.st_dev, status.st_ino) else file_id(fd)
 

@@ -54,7 +54,7 @@ class NewFiles:
         """Key of a new file → offset up to which it was compared with the file that it has replaced."""
 
         self._started: set[TrackedFile] = set()
-        """Files whose generation began in this scan."""
+        """Files for which this scan has created a generation."""
 
         self._replaced: dict[str, TrackedFile] = {}
         """Tracked files that the scan has not found, by name. Another file may have the name now."""
@@ -62,7 +62,7 @@ class NewFiles:
         self.from_end = False
         self.ignore_older: float | None = None
         self.waiting_bytes = 0
-        """Bytes of the files of the last scan that could not be read, or for which the decision is postponed."""
+        """Bytes of the unknown files of the last scan that could not be read, or whose comparison was postponed."""
 
         self.old_bytes = 0
         """Bytes of the files of the last scan that were ignored because of their age."""
@@ -173,8 +173,8 @@ class NewFiles:
     def _continue_replaced(self, opened: OwnedSource, place: FileLocation) -> bool:
         """Continue the tracked file that this file has replaced, if the new file begins with all of the old content.
 
-        Tools such as rsync write a new file and rename it over the old one. Return False if the content differs; True
-        as well while a later scan continues the comparison.
+        Tools such as rsync write a new file and rename it over the old one. Return False if the content differs, and
+        True if it is equal or a later scan continues the comparison.
         """
         before = self._replaced.get(place.name)
         if before is None or before not in self._files or before.size < MIN_PROOF_BYTES:
@@ -200,7 +200,7 @@ class NewFiles:
 
     @staticmethod
     def _close_if_stale(file: TrackedFile) -> None:
-        """Close a file whose handle is of no use any more, because the server of its volume was restarted."""
+        """Close a file that cannot be read through its descriptor, as after a restart of the NFS server (ESTALE)."""
         try:
             file.status()
         except FileMoved:
@@ -209,7 +209,7 @@ class NewFiles:
             file.close()
 
     def _replace_closed(self, before: TrackedFile, opened: OwnedSource, place: FileLocation) -> bool:
-        """Continue a closed file, whose name now has another inode, if the content is known in full and agrees."""
+        """Continue a closed file in the new file with its name if the content agrees. Return whether it does."""
         known = before.to_known_file()
         is_same = known.read_to >= MIN_PROOF_BYTES and self._comparer.agrees(known, opened.open)
         if is_same:

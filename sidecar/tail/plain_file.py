@@ -97,7 +97,7 @@ class PlainFile:
         close_quietly(self.fd)
 
     def find_new_identity(self) -> FileId | None:
-        """Take and return the identity that the file has now, if the file system has changed it; else None."""
+        """Return the new identity of the file and keep it, if the file system has changed it; else return None."""
         identity = find_new_id(self.fd, self.identity)
         self.identity = identity or self.identity
         return identity
@@ -153,7 +153,7 @@ class _ContentEnd:
         return False
 
     def _read_forward(self) -> bool:
-        """Move the known end after new content. Return whether there is some, and NUL bytes follow it."""
+        """Move the known end after new content. Return True if there is new content and NUL bytes follow it."""
         length, start = _FIRST_READ_FORWARD, self._end
         while self._end < start + _MAX_READ_FORWARD:
             content = strip_nul(os.pread(self._fd, length, self._end))
@@ -164,7 +164,7 @@ class _ContentEnd:
         return False
 
     def _read_back(self) -> None:
-        """Search the last content after the known end, from the end of the file backwards. Skip holes."""
+        """Search backwards from the end of the file to the known end, to find the last content. Skip holes."""
         window, left = _MIN_WINDOW, _MAX_READ_BACK
         while self._nul_from > self._end and left > 0:
             start = max(self._end, self._nul_from - window)

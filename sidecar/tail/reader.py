@@ -32,7 +32,7 @@ MAX_RECORDS = 1 << 20
 """Default maximum number of lines in a chunk: more than a chunk can contain."""
 
 _MIN_READ_BYTES = 4096
-"""Minimum bytes to read at a time. Less is read if lines are so short that their maximum number ends each chunk."""
+"""Minimum bytes to read at a time. The reader reads less than `CHUNK_BYTES` if the limit of lines ends each chunk."""
 
 NUL_GRACE_S = 1.0
 """Time after which NUL bytes that precede other bytes are accepted. NFS writes the pages of a file in any order."""
@@ -57,7 +57,8 @@ class _ReadPart(NamedTuple):
     """Maximum offset of the end of the chunk."""
 
     at_boundary: bool
-    """Whether the last line or event ends at `bound` even if it is unterminated: at a boundary or before a hole."""
+    """Whether the last line or event ends at `bound` even if it is unterminated, because a boundary is recorded
+    there or a hole begins."""
 
     is_largest: bool
     """Whether the maximum number of bytes was read to find the end of a line or event."""
@@ -72,7 +73,7 @@ class _ReadPart(NamedTuple):
 
 
 class _Gap(NamedTuple):
-    """NUL bytes that end a chunk. `end`: index of the beginning of the line that contains them."""
+    """NUL bytes that end a chunk. `end`: index at which the chunk ends, before the line with the NUL bytes."""
 
     end: int
     is_hole: bool
@@ -177,7 +178,7 @@ class Reader:
         return self._make_chunk(cursor, raw[begin:], closed=end < len(raw))
 
     def _find_over_long_head(self, cursor: Cursor, part: _ReadPart) -> bytes:
-        """Return the bytes of the first line, without its line end, if the line is over-long; else no bytes.
+        """Return the beginning of the first line if the line is over-long; else no bytes.
 
         An over-long line is never part of an event, so an event and the line after it fit into `_max_read` bytes.
         """

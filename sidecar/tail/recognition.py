@@ -67,7 +67,10 @@ class Recognizer:
         return Resume(known) if is_same else Replaced(known)
 
     def compare_finished(self, done: FinishedFile, source: Source, path: str, sinks: Collection[str]) -> Decision:
-        """Compare a file with the finished generation that has its inode. Return `Resume` for a new sink as well."""
+        """Compare a file with the finished generation that has its inode.
+
+        Return `Resume` if the file has more content, or if a new sink needs its content.
+        """
         known = done.known
         if not known.file_id.matches(source.identity) or not self._is_identified(known, path):
             return Replaced(known)
@@ -93,8 +96,8 @@ class Recognizer:
     def find_starts(self, known: KnownFile, source: Source) -> dict[str, Checkpoint]:
         """Return where each sink continues in a file that has lost the end of its content, as after a power failure.
 
-        That is after the last line end up to which the file has what the sink has settled. Empty if the file is
-        another one, or if less than half of the content is left.
+        A sink continues after the last line end that it has settled and up to which the content is unchanged. The
+        result is empty if the file is another one, or if less than half of the settled content is left.
         """
         head = source.pread(known.fingerprint.covered, 0)
         if not known.file_id.matches(source.identity) or not known.fingerprint.matches(head):

@@ -19,7 +19,7 @@ _MAX_DELIVERED = 64
 
 
 class RotatedFiles:
-    """Changes the phase of tracked files that have lost their first names.
+    """Changes the phase of tracked files that no longer have their original names.
 
     `on_missing` is called for a file that cannot be found and may have unread content.
     """
@@ -37,7 +37,7 @@ class RotatedFiles:
         """Delivered files that are still followed, the oldest first."""
 
     def check(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Check each file that was rotated, or that the scan has not found under its first name."""
+        """Check each file that was rotated, or that the scan has not found under its original name."""
         for file in self._files.find_rotated(seen):
             self._context.beat()
             if file in self._files:

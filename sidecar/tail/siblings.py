@@ -15,7 +15,7 @@ from sidecar.tail.rotation_names import COMPRESSED, find_originals
 from sidecar.tail.tracked_file import FileLocation
 
 _MAX_PLAIN, _MAX_COMPRESSED = 1000, 256
-"""Maximum numbers of files to compare, because the application may create any number."""
+"""Maximum numbers of plain and of compressed files to compare, because the application may create any number."""
 
 _MAX_VISITED = 10_000
 """Maximum number of names that one search below a directory visits."""
@@ -27,7 +27,7 @@ class SearchScope(Protocol):
     """Decides by `paths` and `exclude` which files belong to a pipeline."""
 
     def roots(self) -> list[str]:
-        """Return the fixed part of each pattern."""
+        """Return the fixed part of each pattern: the directory before the first wildcard."""
         ...
 
     def leads_to(self, path: str) -> bool:
@@ -88,10 +88,10 @@ def find_by_inode(place: FileLocation, keys: Collection[Key]) -> dict[Key, FileL
 def find_candidates(
     known: KnownFile, place: FileLocation, scope: SearchScope, excluded: Collection[Key]
 ) -> list[SiblingFile]:
-    """Return the files in the directory of `place` whose names allow that they are copies of the known file.
+    """Return the files in the directory of `place` that may be copies of the known file, according to their names.
 
-    Plain files come first, in order of their names, those that a rotation makes before others. Then follow compressed
-    files, the newest first.
+    Plain files come first, sorted by name, but those with names that a rotation makes before all others. Compressed
+    files follow, the newest first.
     """
 
     def is_wanted(name: str, _: int) -> bool:

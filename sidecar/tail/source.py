@@ -40,7 +40,7 @@ class Source(Protocol):
         ...
 
     def status(self) -> FileStat:
-        """Return size and times. NUL bytes at the end do not count as content."""
+        """Return size and time of the file. NUL bytes at the end do not count as content."""
         ...
 
     def modified_at(self) -> float:
@@ -60,7 +60,7 @@ class Source(Protocol):
         ...
 
     def find_new_identity(self) -> FileId | None:
-        """Take and return the identity that the file has now, if the file system has changed it; else None."""
+        """Return the new identity of the file and keep it, if the file system has changed it; else return None."""
         ...
 
     def limit(self, allowance: ScanAllowance | None) -> None:

@@ -65,10 +65,10 @@ class FilePhase(Enum):
     """The phase of a tracked file."""
 
     ACTIVE = auto()
-    """The file has its first name, and may grow."""
+    """The file has its original name, under which it was first found, and may grow."""
 
     ROTATED = auto()
-    """The file has lost its first name, or is a copy. It may still be written."""
+    """The file no longer has its original name, or is a copy. It may still be written."""
 
     QUIET = auto()
     """The file was rotated and has not grown for a while. Its last line is complete, and a sink may finish it."""
@@ -143,7 +143,7 @@ class TrackedFile:
         """Whether an unterminated last line counts as complete, because the file is quiet or the sidecar ends."""
 
         self.may_finish = False
-        """Whether a sink that has settled the file may finish it."""
+        """Whether a sink that has settled all bytes may record the file as finished."""
 
         self.is_in_last_scan = True
         """Whether the last scan has found the file under a matching name."""
@@ -155,7 +155,7 @@ class TrackedFile:
         """Why no more can be read: "truncated" or "deleted"; "" while the file can be read."""
 
         self.shrunk: tuple[int, float] | None = None
-        """The smaller size and its time if the file has shrunk and may regain its size; else None."""
+        """The size to which the file has shrunk, and when, while it may regain its size; else None."""
 
         self.move_count = 0
         self.recorded = 0
@@ -229,7 +229,7 @@ class TrackedFile:
             return is_resized or status.st_mtime != self.modified
 
     def find_new_identity(self) -> FileId | None:
-        """Return the identity of the open file, if it is another one than before; else None."""
+        """Return the new identity of the open file, if the file system has changed it; else None."""
         with self._source_lock, suppress(OSError):
             return self._source.find_new_identity() if self._source else None
         return None
@@ -405,7 +405,7 @@ class TrackedFile:
         return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
 
     def is_prefix_unchanged(self, size: int) -> bool:
-        """Return whether a file that has shrunk to `size` bytes still has the same known bytes."""
+        """Return whether the known bytes before `size` are unchanged, for a file that has shrunk to this size."""
         head = self._head[:size]
         if not head or self.pread(len(head), 0) != head:
             return False

@@ -137,8 +137,9 @@ class FileTracker:
     ) -> None:  # fmt: skip
         """Apply a changed configuration: keep the tracked files, and replace the shippers by `subscribers`.
 
-        The old shippers must have ended. If `boundaries` differ, they must have no unsettled content. The new
-        shippers begin at the durable checkpoints, as after a restart. Deleted files stay open.
+        The old shippers must have ended. `boundaries`: the rules that divide lines into events. If they
+        have changed, the old shippers must have no unsettled content. The new shippers begin at the durable
+        checkpoints, as after a restart. Deleted files stay open.
         """
         with self._lock:
             ledger = self.context.ledger
@@ -204,7 +205,7 @@ class FileTracker:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether the tracker has not decided yet for some file if it is a copy."""
+        """Whether it is undecided if a new file is a copy, or where the content of a truncated or missing file is."""
         return bool(self._candidates or self._copies)
 
     # ── between two scans ───────────────────────────────────────────────────────────────────────────────────
@@ -225,9 +226,10 @@ class FileTracker:
             return self._growth.poll_warm()
 
     def handle_truncation(self, file: TrackedFile, move_count: int) -> float | None:
-        """Handle a file in which a shipper has found changed bytes. `move_count`: that of the file before the read.
+        """Handle a file in which a shipper has found changed bytes.
 
-        If the file may regain its size, return the time of the next read, by the monotonic clock; else None.
+        `move_count`: value of `file.move_count` before the shipper read these bytes. If the file may regain its size,
+        return the time of the next read, by the monotonic clock; else None.
         """
         with self._lock:
             if file.move_count == move_count and file in self._files:
@@ -309,7 +311,7 @@ class FileTracker:
         return [*untracked, *(key for key in changed if self._files.find(key) is None)]
 
     def _count_unreadable(self, changed: Iterable[ScannedFile]) -> int:
-        """Return by how many bytes the files have grown that are tracked and cannot be read now."""
+        """Return by how many bytes those tracked files have grown that cannot be read now."""
         found = [(each, self._files.find((each.device, each.inode))) for each in changed]
         return sum(
             max(0, each.size - file.seen)

@@ -82,10 +82,10 @@ class FileTransitions:
         self, known: KnownFile, opened: OwnedSource, place: FileLocation, starts: Mapping[str, Checkpoint],
         file: TrackedFile | None = None,
     ) -> None:  # fmt: skip
-        """Continue a file that has lost the end of its content, each sink from its start, under a new generation.
+        """Continue a file that has lost the end of its content. `starts`: where each sink begins to read.
 
-        The offsets after that may have been used for lines that are lost now. They count as lost if a sink had not
-        settled them, as far as the file was larger than it is.
+        A new generation begins, because documents of the missing lines may already have the ids of the next offsets.
+        Bytes after the current size that a sink had not settled count as lost.
         """
         kept, size = max(point.offset for point in starts.values()), opened.open.status().size
         self._context.emit(events.FileCut(self._context.pipeline, place.name, kept, known.read_to))
@@ -112,7 +112,7 @@ class FileTransitions:
             self._subscribers.report_lost(known, reason)
 
     def track(self, file: TrackedFile) -> None:
-        """Track a file whose generation is durable."""
+        """Track a file after its generation was recorded in the state."""
         file.settled = {sink: file.settled.get(sink, ORIGIN) for sink in self._subscribers.sinks}
         file.enter(FilePhase.ROTATED if file.is_in_copy else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
         self._files.add(file, self._context.clock.monotonic())
@@ -137,7 +137,7 @@ class FileTransitions:
     def _continue_cut(self, file: TrackedFile, known: KnownFile) -> bool:
         """Continue a delivered file that has lost the end of its content. Return False if it has other content.
 
-        Return True as well while the comparison takes several scans.
+        Return True if it is continued, or if a later scan continues the comparison.
         """
         starts = dict[str, Checkpoint]()
         try:
@@ -156,7 +156,7 @@ class FileTransitions:
         self._copies.add(file.to_known_file(), file, reason)
 
     def reopen(self, file: TrackedFile) -> None:
-        """Deliver a file again that has grown after all sinks had finished it."""
+        """Deliver the new bytes of a file that has grown after all sinks had finished it."""
         self._context.ledger.mark_unfinished(file.generation.id)
         self._finished.remove_generation(file.generation.id)
         file.enter(FilePhase.ROTATED, is_last_run=self._context.is_ending)

@@ -42,7 +42,7 @@ class Counters:
     """Lines or events that no parser accepted."""
 
     unparsed_share: float = 0.0
-    """Share of the last 1,000 lines that no parser accepted; 0 for fewer lines."""
+    """Share of the last 1,000 lines that no parser accepted; 0 until 1,000 lines were read."""
 
     parse_timeouts: int = 0
     """Times that a configured pattern exceeded its time limit."""
@@ -57,7 +57,7 @@ class Counters:
     """Documents that were sent to the fallback target because of `max_targets`."""
 
     retries: int = 0
-    """Requests after the first of a batch, and batches that failed as a whole."""
+    """Requests after the first one for the same batch, and batches that failed as a whole."""
 
     dead_letters_dropped: int = 0
     """Dead letters that were dropped to make room for new ones."""
@@ -81,7 +81,7 @@ class Counters:
     """Seconds from the first request of a batch to its result."""
 
     attempts: Histogram = field(default_factory=lambda: Histogram(ATTEMPTS))
-    """Requests after the first of each settled batch."""
+    """For each settled batch, the number of requests after the first one."""
 
     documents: Histogram = field(default_factory=lambda: Histogram(DOCUMENTS))
     """Documents in each settled batch."""

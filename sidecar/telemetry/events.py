@@ -131,7 +131,7 @@ class FilesGone(Event, frozen=True):
 
 
 class FileCut(Event, frozen=True):
-    """A file has lost the end of its content, as after a power failure. The rest is read under a new generation."""
+    """A file has lost its end, as after a power failure. Reading continues after the part that is left."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -281,7 +281,7 @@ class Rejected(Event, frozen=True):
 
 
 class LinesNotParsed(Event, frozen=True):
-    """No parser accepted more than a tenth of the last 1,000 lines. Logged once for each pipeline and sink."""
+    """Of the last 1,000 lines, more than a tenth were not parsed. Logged once for each pipeline and sink."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -290,7 +290,7 @@ class LinesNotParsed(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline}: no parser accepted {self.share} of the last 1,000 lines, which are shipped as message;"
+            f"{self.pipeline}: {self.share} of the last 1,000 lines were not parsed and are shipped as message;"
             f" run `sidecar explain --detect {self.path!a}` to find a parser for them"
         )
 
@@ -527,11 +527,11 @@ class RunStored(Event, frozen=True):
     """Stored lines that the sink already had."""
 
     bytes: int
-    """Bytes of log with any outcome."""
+    """Bytes of log that have an outcome: stored, dead letter, filtered, skipped or lost."""
 
     unsettled: int
     has_content: bool
-    """Whether there are files with lines."""
+    """Whether files match the paths, and bytes of files were ever seen."""
 
     @property
     def is_needed(self) -> bool:
@@ -540,7 +540,7 @@ class RunStored(Event, frozen=True):
 
     def text(self) -> str:
         if self.bytes:
-            known = f", of which {self.duplicates:,} were there before" if self.duplicates else ""
+            known = f", {self.duplicates:,} of which the sink already had" if self.duplicates else ""
             return f"{self.sink}: this run stored {_count(self.lines, 'line')}{known}"
         if self.unsettled:
             return f"{self.sink}: this run stored nothing"

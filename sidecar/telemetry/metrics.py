@@ -41,7 +41,10 @@ class _SnapshotCollector(Collector):
 
 def metric_families(snapshot: Snapshot) -> Iterator[Metric]:
     """Yield every metric. docs/reference/metrics.md has the same list, and a test compares them."""
-    yield _gauge("build_info", "Version of the sidecar; always 1.", ["version"], [((snapshot.version,), 1)])
+    yield _gauge(
+        "build_info", "Version of the sidecar in the label `version`; the value is 1.", ["version"],
+        [((snapshot.version,), 1)],
+    )  # fmt: skip
     yield _gauge(
         "start_time_seconds", "Start of the process, in seconds since the epoch.", [], [((), snapshot.started_at)]
     )
@@ -108,9 +111,11 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
         "diverted_documents", "Documents sent to the fallback index or collection because of max_targets.", "diverted"
     )
     yield counter("duplicates", "Documents that the sink had already stored.", "duplicates")
-    yield counter("retries", "Requests after the first of a batch, and batches that failed as a whole.", "retries")
+    yield counter(
+        "retries", "Requests after the first one for the same batch, and batches that failed as a whole.", "retries"
+    )
     yield gauge("lag_bytes", "Bytes that are ready for delivery and not yet settled.", "lag_bytes")
-    yield gauge("lag_seconds", "Seconds since the oldest of these bytes was seen.", "lag_s")
+    yield gauge("lag_seconds", "Seconds since the oldest byte that is not settled was seen.", "lag_s")
     parked = [((*place, item.target), item.bytes) for place, each in placed for item in each.parked]
     yield _gauge(
         "parked_bytes", "Bytes that wait in their files because their target accepts no documents.",
@@ -119,12 +124,14 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     yield gauge("in_flight_bytes", "Bytes of log in requests without a result.", "in_flight_bytes")
     yield _histogram("write_seconds", "Seconds from the first request of a batch to its result.",
                      [(place, each.counters.latency) for place, each in placed])  # fmt: skip
-    yield _histogram("batch_retries", "Requests after the first of a batch until it was settled.",
+    yield _histogram("batch_retries", "Requests after the first one for the same batch, until it was settled.",
                      [(place, each.counters.attempts) for place, each in placed])  # fmt: skip
     yield _histogram("batch_documents", "Documents in a batch.",
                      [(place, each.counters.documents) for place, each in placed])  # fmt: skip
     states = [((*place, state), float(each.state == state)) for place, each in placed for state in _STATES]
-    yield _gauge("sink_state", "1 for the current state of a sink.", [*_SINK_LABELS, "state"], states)
+    yield _gauge(
+        "sink_state", "1 for the current state of a sink, 0 for all other states.", [*_SINK_LABELS, "state"], states
+    )
     since = [(place, each.since) for place, each in placed]
     yield _gauge(
         "sink_state_since_timestamp_seconds", "When the sink entered its state, in seconds since the epoch.",
@@ -178,7 +185,7 @@ def _outcome_metrics(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) ->
     yield _counter(
         "dead_letters_dropped", "Dead letters that were dropped to make room for new ones.", _SINK_LABELS, dropped
     )
-    yield by_reason("sink_faults", "Attempts to deliver that failed as a whole.", lambda counters: counters.faults)
+    yield by_reason("sink_faults", "Attempts in which a whole batch failed.", lambda counters: counters.faults)
 
 
 def _sum_of(kind: str, counts: Mapping[str, int]) -> int:
@@ -196,8 +203,11 @@ def _retained_file_metrics(snapshot: Snapshot) -> Iterator[Metric]:
         return _gauge(name, text, ["pipeline"], [((each.pipeline,), getattr(each, value)) for each in snapshot.sums])
 
     yield gauge("held_files", "Files that were deleted or renamed out of paths and are still read.", "held")
-    yield gauge("held_bytes", "Bytes of these files that at least one sink has not settled.", "held_bytes")
-    yield _gauge("held_limit_bytes", "Limit of held bytes for each pipeline.", [], [((), snapshot.held_limit)])
+    yield gauge("held_bytes", "Undelivered bytes of files that were deleted or renamed out of paths.", "held_bytes")
+    yield _gauge(
+        "held_limit_bytes", "Maximum undelivered bytes of deleted files for each pipeline.", [],
+        [((), snapshot.held_limit)],
+    )  # fmt: skip
     yield gauge("file_bytes", "Size of all tracked files.", "bytes")
 
 
@@ -231,8 +241,10 @@ def _configuration_metrics(configuration: ConfigurationStatus) -> Iterator[Metri
         "config_since_timestamp_seconds", "When the configuration in use was loaded, in seconds since the epoch.", [],
         [((), configuration.since)],
     )  # fmt: skip
-    yield _gauge("config_info", "Hash of the configuration in use, without secrets; always 1.", ["hash"],
-                 [((configuration.hash,), 1)])  # fmt: skip
+    yield _gauge(
+        "config_info", "Hash of the configuration in use (without secrets) in the label `hash`; the value is 1.",
+        ["hash"], [((configuration.hash,), 1)],
+    )  # fmt: skip
 
 
 def _balance_metrics(snapshot: Snapshot) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""The state of a running sidecar at one moment: the only source of `status`, the metrics and the page."""
+"""The state of a running sidecar at one moment: the only source of `status`, the metrics and the status page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ParkedTarget:
     """Lines that stay in their files because their index or collection accepts no documents."""
 
     target: str
-    """Name of the index or collection, "" if the lines were refused for another reason."""
+    """Name of the index or collection; "" for documents that remain when a sink accepts only a part of a batch."""
 
     bytes: int
     lines: int
@@ -50,7 +50,7 @@ class ShipperStatus:
     """Bytes that are ready for delivery and not yet settled."""
 
     lag_s: float
-    """Seconds since the oldest of these bytes was seen."""
+    """Seconds since the oldest of the `lag_bytes` was seen."""
 
     in_flight_bytes: int
     """Bytes of log in requests without a result."""
@@ -114,7 +114,7 @@ class FileTotals:
     """Files that were deleted or renamed out of `paths` and are still read."""
 
     held_bytes: int
-    """Bytes of these files that at least one sink has not settled."""
+    """Bytes of the `held` files that at least one sink has not settled."""
 
     refused: int = 0
     """Paths that match but are not read."""
@@ -151,7 +151,7 @@ class ConfigurationStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that `status`, the metrics and the page show."""
+    """Everything that `status`, the metrics and the status page show."""
 
     version: str
     started_at: float

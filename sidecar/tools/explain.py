@@ -40,7 +40,8 @@ class ExplainedEvent:
     """`document`, `skipped` or `filtered`."""
 
     reason: str = ""
-    """Why it was skipped or filtered; for a document, the names of its annotations."""
+    """Why it was skipped or filtered; for a document, the fields that the sidecar adds in special cases, such as
+    `truncated`, or that it becomes a dead letter."""
 
     document: str = ""
     """The document as JSON."""

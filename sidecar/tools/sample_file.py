@@ -46,8 +46,9 @@ def read_chunks(file: Path, reader: Reader) -> Iterator[Chunk]:
 
 
 def resolve_parser_of(file: Path, pipeline: PipelineSettings, clock: Clock) -> PipelineSettings:
-    """Return the settings with the parser of this file, if it is to be detected. Raise `ConfigurationError` if the
-    file cannot be read.
+    """Return the settings; if they have `parser: auto`, with the parser that is detected for this file.
+
+    Raise `ConfigurationError` if the file cannot be read.
     """
     if not pipeline.is_auto:
         return pipeline

@@ -1,4 +1,4 @@
-"""Compares what a sink needs on its server with what the server has, and changes what differs."""
+"""Compares the objects that a sink needs on its server with those that the server has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Comparison:
 
     wanted: ServerObject
     current: Mapping[str, Any] | None
-    """None if it does not exist."""
+    """The object on the server; None if it does not exist."""
 
     @property
     def is_satisfied(self) -> bool:

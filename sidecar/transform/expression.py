@@ -60,7 +60,7 @@ class Expression(NamedTuple):
 
     condition: Condition
     fields: Sequence[str]
-    """Dotted paths of the fields that the condition needs, in the order of its first argument."""
+    """Dotted paths of the fields whose values the condition gets as its first argument, in this order."""
 
 
 def parse_expression(text: str) -> Expression:
@@ -282,5 +282,5 @@ def _decode_text(value: str) -> str:
 
 
 def _read_number(value: str) -> float | None:
-    """Return the value as a number, or None if it is not one. A text with a number counts, as parsers store it."""
+    """Return the value as a number, or None if it is not one. The value may also be a text that contains one."""
     return float(text) if value[0] in _NUMBER_STARTS and _NUMBER.fullmatch(text := _decode_text(value)) else None

@@ -231,7 +231,7 @@ class HostOptions(SettingsModel):
     """Options of `host`."""
 
     name: Annotated[str, Field(min_length=1)] | None = None
-    """`host.name`. Default: the name of the node or of the machine."""
+    """Value of `host.name`. Default: the name of the node or of the machine."""
 
 
 class HostSettings(SettingsModel):

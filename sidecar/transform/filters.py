@@ -24,7 +24,7 @@ _MASK = 2**64 - 1
 def _filter(records: RecordBatch, rule: str, is_unwanted: Callable[[int], bool]) -> RecordBatch:
     """Return the records for which `is_unwanted` is false.
 
-    A record on which a pattern times out is kept and annotated.
+    A record on which a pattern times out is kept, with the reason in `error.message`.
     """
     dropped, timed_out = set(), {}
     for index in range(len(records.bodies)):
@@ -55,7 +55,7 @@ class ConditionFilter:
 class LineFilter:
     """Drops the records that match none of the `include` patterns, and those that match an `exclude` pattern.
 
-    Without `include` patterns, no record has to match one.
+    Without `include` patterns, only the `exclude` patterns apply.
     """
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:

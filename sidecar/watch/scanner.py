@@ -252,6 +252,6 @@ def _matches(parts: tuple[str, ...], names: Sequence[str]) -> bool:
 
 
 def _matches_component(pattern: str, name: str) -> bool:
-    """Return whether a name matches as in a shell: only a pattern that begins with a dot matches such a name."""
+    """Return whether a name matches as in a shell: a name that begins with a dot needs a pattern that does so too."""
     is_hidden = name.startswith(".") and not pattern.startswith(".")
     return not is_hidden and _matcher((pattern,))(name) is not None

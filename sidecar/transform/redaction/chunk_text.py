@@ -2,7 +2,7 @@
 
 Each record is one line of the packed text. Quotes occur only at the beginning and end of strings. So a match without
 quote and line end is inside one string or outside of all strings, and can be removed without parsing JSON. Other
-escapes, such as `\\u00e9`, are left in place; lines with these need the general path.
+escapes, such as `\\u00e9`, are left in place; lines with these need the general path (see `redactor`).
 """
 
 from __future__ import annotations

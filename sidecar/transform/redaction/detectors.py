@@ -65,7 +65,7 @@ class Detector:
     """Names of fields in lower case, without `-` and `_`."""
 
     key_ends: Sequence[str] = ()
-    """Patterns for the end of these names with `-` and `_`: each name matches one of them."""
+    """Patterns for the ends of these names in lower case, with `-` and `_`. A name must match one of them."""
 
 
 def _any_lookbehind(*patterns: str) -> str:

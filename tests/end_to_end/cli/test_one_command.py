@@ -141,7 +141,7 @@ def test_a_single_run_says_what_it_stored_itself(tmp_path: Path) -> None:
         file.write('{"n":3}\n')
     assert told() == "this run stored 1 line"
     assert sidecar("checkpoints", "rewind", "--all", "--state-dir", f"{tmp_path}/state").returncode == 0
-    assert told() == "this run stored 3 lines, of which 3 were there before"
+    assert told() == "this run stored 3 lines, 3 of which the sink already had"
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
