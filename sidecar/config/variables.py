@@ -34,5 +34,5 @@ def _value_of(match: re.Match[str], environ: Mapping[str, str]) -> str:
     if value or operator is None:
         return value or ""
     if operator == ":?":
-        raise ValueError(f"the variable {name} is not set or empty: {rest or 'it is required'}")
+        raise ValueError(f"the variable {name} is empty or not set: {rest or 'it is required'}")
     return str(rest)

@@ -24,7 +24,7 @@ class BatchLimits(msgspec.Struct, frozen=True):
 
     records: int
     bytes: int
-    """Maximum bytes of log in a batch, or of its documents divided by `EXPANSION`, if that is more."""
+    """Maximum weight of a batch: the bytes of its lines, or those of its documents / `EXPANSION` if that is more."""
 
     linger_s: float
     """How long the first record of a batch waits for others."""

@@ -524,7 +524,7 @@ def _w3c(data: bytes) -> list[dict[str, Any]]:
 
 
 def _find_time(parser: str, rows: Sequence[dict[str, Any]], clock: Clock) -> tuple[dict[str, Any] | None, int]:
-    """Return the timestamp settings for a field with mostly plausible times, and the number of events with one."""
+    """Return the settings for the first field with mostly plausible times, and how many events have such a time."""
     names = list(dict.fromkeys(path for row in rows for path in row))
     likely = [path for path in names if _TIME_NAMES.search(path.rpartition(".")[2]) or path.startswith("column_")]
     for path in likely if parser not in FORMATS else ():

@@ -240,8 +240,8 @@ class TargetUnavailable(Event, frozen=True):
     def text(self) -> str:
         what = f"documents for {self.target}" if self.target else "some documents"
         return (
-            f"{self.pipeline} to {self.sink}: {what} stay in their files and are retried, all others are delivered:"
-            f" {self.reason}"
+            f"{self.pipeline} to {self.sink}: {what} are not accepted, so their lines stay in the log files and"
+            f" are sent again later (all others are delivered): {self.reason}"
         )
 
 

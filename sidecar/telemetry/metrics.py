@@ -197,13 +197,21 @@ def _reason(outcome: str) -> str:
 
 
 def _retained_file_metrics(snapshot: Snapshot) -> Iterator[Metric]:
-    """Yield the metrics of files that were deleted or renamed out of `paths` and are not delivered yet."""
+    """Yield the metrics of undelivered files that were deleted, or renamed to a name that `paths` does not match."""
 
     def gauge(name: str, text: str, value: str) -> Metric:
         return _gauge(name, text, ["pipeline"], [((each.pipeline,), getattr(each, value)) for each in snapshot.sums])
 
-    yield gauge("held_files", "Files that were deleted or renamed out of paths and are still read.", "held")
-    yield gauge("held_bytes", "Undelivered bytes of files that were deleted or renamed out of paths.", "held_bytes")
+    yield gauge(
+        "held_files",
+        "Files that are still read, although they were deleted or renamed to a name that paths does not match.",
+        "held",
+    )
+    yield gauge(
+        "held_bytes",
+        "Undelivered bytes of files that were deleted, or renamed to a name that paths does not match.",
+        "held_bytes",
+    )
     yield _gauge(
         "held_limit_bytes", "Maximum undelivered bytes of deleted files for each pipeline.", [],
         [((), snapshot.held_limit)],

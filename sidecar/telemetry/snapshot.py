@@ -73,7 +73,7 @@ class FileStatus:
 
     is_open: bool
     is_deleted: bool
-    """Whether it was deleted or renamed out of `paths`."""
+    """Whether it was deleted, or renamed to a name that `paths` does not match."""
 
     parser: str = ""
     """The parsers that were detected for the file; "" if its pipeline detects none."""
@@ -111,7 +111,7 @@ class FileTotals:
     files: int
     bytes: int
     held: int
-    """Files that were deleted or renamed out of `paths` and are still read."""
+    """Files that were deleted, or renamed to a name that `paths` does not match, and are still read."""
 
     held_bytes: int
     """Bytes of the `held` files that at least one sink has not settled."""

@@ -47,7 +47,10 @@ def json_string(name: str) -> str:
 
 
 def possible_root_names(paths: Iterable[str]) -> frozenset[str]:
-    """Return all root names with which one of these paths may begin: `a`, `a.b` and `a.b.c` for `a.b.c`."""
+    """Return all names that a root member on one of these paths may have: `a`, `a.b` and `a.b.c` for `a.b.c`.
+
+    Names may contain dots: `{"a.b": {"c": 1}}` also has the path `a.b.c`.
+    """
     return frozenset(spelling for path in paths for spelling in path_prefixes(path))
 
 

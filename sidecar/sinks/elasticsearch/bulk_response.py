@@ -60,7 +60,7 @@ _PERMISSION_STATUSES = (401, 403)
 """Statuses of items that never become dead letters, because an administrator has to grant the permission."""
 
 _HINTS = {
-    "cluster_block_exception": "remove the block of the index, after freeing disk space if that caused it",
+    "cluster_block_exception": "if the disk is full, free space; then remove the block of the index",
     "index_closed_exception": "open the index, or write to another index",
     "index_not_found_exception": "create the index, or enable action.auto_create_index",
     "invalid_index_name_exception": "choose another name for the index",

@@ -42,7 +42,7 @@ class DataStreamSettings(SettingsModel):
     the colon if the field is missing."""
 
     namespace: Annotated[str, SHOWN] = "default"
-    """Environment or tenant. May contain fields, as `dataset`."""
+    """Environment or tenant. May contain fields, like `dataset`."""
 
     @property
     def pattern(self) -> str:

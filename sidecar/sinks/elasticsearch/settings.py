@@ -309,7 +309,7 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
             *_index_problems(self.index),
             *_data_stream_problems(self.data_stream),
             (self.setup.pipeline is not None and (not self.pipeline or "{" in self.pipeline), "setup.pipeline",
-             "has no name", "set pipeline of the sink to the name of the pipeline"),
+             "has no name", "set pipeline of the sink to the name of the ingest pipeline, without fields"),
             (not self._rolls_over and (self.setup.rollover_age or self.setup.rollover_size) is not None, "setup",
              "has a rollover, but the sink writes to plain indexes", "set data_stream or require_alias"),
             *self._pipeline_problems(),

@@ -59,8 +59,8 @@ class KafkaSettings(SinkSettings):
     missing and the user may create it: 8 partitions, records are kept for 7 days."""
 
     transactional_id_prefix: Annotated[str, SHOWN, Field(min_length=1)] = "log-sidecar"
-    """Begin of the transactional id; pipeline, sink and Pod (or host) follow. Sidecars of different installations on
-    the same brokers need different ids."""
+    """Beginning of the transactional id; the names of the pipeline, the sink and the Pod (or host) follow.
+    Sidecars of different installations on the same brokers need different ids."""
 
     username: Annotated[str, SHOWN] = ""
     """User for SASL."""

@@ -68,7 +68,7 @@ MISTAKES = [
     ),
     (
         written(sink='{type: elasticsearch, hosts: h, password: "${ES_PASSWORD:?ask the team of the database}"}'),
-        "2: the variable ES_PASSWORD is not set or empty: ask the team of the database",
+        "2: the variable ES_PASSWORD is empty or not set: ask the team of the database",
     ),
     (written(sink='"elasticsearch://${}/logs"'), "2: has ${ without the name of a variable and }; write ${NAME}, or"),
     (written(sink='"elasticsearch://${A/logs"'), "2: has ${ without the name of a variable and }; write ${NAME}, or"),

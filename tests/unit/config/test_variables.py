@@ -46,8 +46,8 @@ def test_a_text_is_expanded_as_in_compose(text: str, expanded: str) -> None:
     ("text", "problem"),
     [
         ("${MISSING}", "the variable MISSING is not set; set it, or write a default, as in ${MISSING:-default}"),
-        ("${EMPTY:?ask the team}", "the variable EMPTY is not set or empty: ask the team"),
-        ("${MISSING:?}", "the variable MISSING is not set or empty: it is required"),
+        ("${EMPTY:?ask the team}", "the variable EMPTY is empty or not set: ask the team"),
+        ("${MISSING:?}", "the variable MISSING is empty or not set: it is required"),
         ("${HOST", "has ${ without the name of a variable and }"),
         ("${}", "has ${ without the name of a variable and }"),
         ("${1A}", "has ${ without the name of a variable and }"),
@@ -110,7 +110,7 @@ pipelines:
 def test_all_unset_variables_are_named_with_their_lines(configuration: Configuration) -> None:
     assert configuration.problems("sinks:\n  out: '${A}'\npipelines:\n  app:\n    paths: ['${B:?the logs}']\n") == [
         "sidecar.yaml:2: the variable A is not set; set it, or write a default, as in ${A:-default}",
-        "sidecar.yaml:5: the variable B is not set or empty: the logs",
+        "sidecar.yaml:5: the variable B is empty or not set: the logs",
     ]
 
 
