@@ -36,12 +36,16 @@ class RotatedFiles:
         self._delivered: deque[TrackedFile] = deque()
         """Delivered files that are still followed, the oldest first."""
 
-    def check(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Check each file that was rotated, or that the scan has not found under its original name."""
-        for file in self._files.find_rotated(seen):
+    def check(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
+        """Check each file that was rotated, or that the scan has not found under its original name. Return these files
+        that are still tracked.
+        """
+        rotated = self._files.find_rotated(seen)
+        for file in rotated:
             self._context.beat()
             if file in self._files:
                 self._check(file, is_matched=file.file_id.key in seen)
+        return [file for file in rotated if file in self._files]
 
     def _check(self, file: TrackedFile, *, is_matched: bool) -> None:
         if not is_matched and not file.is_open and not self._can_open(file):

@@ -283,8 +283,8 @@ class FileTracker:
             self._transitions.apply(self._copies.search())  # 4 the rest of truncated and missing files
             self._new_files.decide_candidates()  # 5 new files that may be copies
             self._new_files.open(seen, untracked)  # 6 unknown files
-            self._rotated.check(seen)  # 7 files that have lost their names
-            self._record(seen)  # 8 sizes and finished files
+            rotated = self._rotated.check(seen)  # 7 files that have lost their names
+            self._record(seen, rotated)  # 8 sizes and finished files
             self._earlier_waiting_bytes = self._earlier.waiting_bytes(seen.keys())
 
     def _begin_scan(self, seen: Mapping[Key, ScannedFile]) -> None:
@@ -319,10 +319,10 @@ class FileTracker:
             if file is not None and not file.is_compressed and file.name in self.unreadable
         )
 
-    def _record(self, seen: Mapping[Key, ScannedFile]) -> None:
+    def _record(self, seen: Mapping[Key, ScannedFile], rotated: Iterable[TrackedFile]) -> None:
         """Record the sizes of files that have grown without a checkpoint, and which finished files still exist."""
         self._opener.end_scan()
-        for file in self._budget.select_over_budget(self._files):
+        for file in self._budget.select_over_budget(rotated):
             self._transitions.give_up(file.to_known_file(), file, "deleted")
         ledger, now = self.context.ledger, self.context.clock.monotonic()
         if not self._is_recorded:
