@@ -127,7 +127,7 @@ def test_a_process_that_was_killed_stores_no_line_twice_across_a_rollover(
     stream = f"logs-{dataset}-default"
     (tmp_path / "app.log").write_text("".join(f'{{"n":{n}}}\n' for n in range(3000)))
     sink = {"type": "elasticsearch", "hosts": [elasticsearch_url], "data_stream": {"dataset": dataset}}
-    pipelines = {"app": {"paths": [f"{tmp_path}/*.log"], "parser": "json"}}
+    pipelines = {"app": {"paths": [f"{tmp_path}/app.log"], "parser": "json"}}
     settings = {"sinks": {"search": {**sink, "batch_records": 100}}, "pipelines": pipelines}
     (tmp_path / "sidecar.yaml").write_text(json.dumps({**settings, "state_dir": f"{tmp_path}/state"}))
     arguments = ("--config", f"{tmp_path}/sidecar.yaml")
