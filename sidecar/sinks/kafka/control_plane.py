@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import socket
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from sidecar.errors import Misconfigured
+from sidecar.errors import Misconfigured, Retryable
 from sidecar.lib.clock import Clock
+from sidecar.sinks.common.foreign_server import identify_server
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.kafka import errors
 from sidecar.sinks.kafka.client import CONNECT_S, common_options
 from sidecar.sinks.kafka.session import Session
 from sidecar.sinks.kafka.settings import KafkaSettings
-from sidecar.sinks.kafka.version import name_version
+from sidecar.sinks.kafka.version import create_tls, name_version
 
 
 def examine(settings: KafkaSettings, template: TargetTemplate, clock: Clock) -> ProbeResult:
@@ -24,10 +26,24 @@ def examine(settings: KafkaSettings, template: TargetTemplate, clock: Clock) -> 
     session = Session(settings, f"{settings.transactional_id_prefix}.check.{socket.gethostname()}", "", clock)
     try:
         session.connect()
+    except Retryable as error:
+        if name := _name_foreign_server(settings):
+            raise Misconfigured(
+                f"{name} answers at this address, not Kafka", location=settings.destination(),
+                hint="check host and port",
+            ) from error  # fmt: skip
+        raise
     finally:
         session.close()
     name = template.render(datetime.fromtimestamp(clock.now(), UTC))
     return ProbeResult(name_version(settings), _examine_topic(settings, name))
+
+
+def _name_foreign_server(settings: KafkaSettings) -> str:
+    """Return the kind of server at the first address; "" if it is Kafka or unknown."""
+    host = urlsplit(f"//{settings.brokers[0]}")
+    tls = create_tls(settings) if settings.has_tls else None
+    return identify_server(host.hostname, host.port, tls) if host.hostname and host.port else ""
 
 
 def _examine_topic(settings: KafkaSettings, name: str) -> list[str]:

@@ -47,14 +47,15 @@ def _ask(broker: str, settings: KafkaSettings) -> bytes:
     body = struct.pack(">hhih", 18, 3, 1, len(name)) + name + b"\0" + software + b"\0"
     host, _, port = broker.rpartition(":")
     with socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT_S) as plain:
-        connection = _create_tls(settings).wrap_socket(plain, server_hostname=host) if settings.has_tls else plain
+        connection = create_tls(settings).wrap_socket(plain, server_hostname=host) if settings.has_tls else plain
         with connection:
             connection.sendall(struct.pack(">i", len(body)) + body)
             (size,) = struct.unpack(">i", _read(connection, 4))
             return _read(connection, min(size, _MAX_ANSWER_BYTES))[4:]
 
 
-def _create_tls(settings: KafkaSettings) -> ssl.SSLContext:
+def create_tls(settings: KafkaSettings) -> ssl.SSLContext:
+    """Return the TLS settings of the sink for a connection without the client."""
     context = ssl.create_default_context(cafile=settings.ca_file)
     if settings.client_certificate_file and settings.client_key_file:
         context.load_cert_chain(settings.client_certificate_file, settings.client_key_file)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from confluent_kafka.admin import AdminClient
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from sidecar.deliver.retry import RetryingWriter
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
@@ -23,6 +25,7 @@ from tests.support.kafka_topics import create_topic, read_topic
 from tests.support.processes import sidecar
 from tests.support.refusals import SECRET, check_result, deliver
 from tests.support.servers.java_servers import KAFKA, free_port
+from tests.support.servers.replying import replying
 
 pytestmark = pytest.mark.servers
 
@@ -178,6 +181,62 @@ def test_brokers_that_do_not_answer_are_named(topic: str) -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(DeliveryError, match=f"kafka://{address}/{topic}: cannot be reached .*Connection refused"):
         opened(make(address, topic, timeout="1s"))
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+    """A broker: its address, that of its listener with TLS and SASL, and the file of its authority."""
+    folder, port = tmp_path_factory.mktemp("secure"), free_port()
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    made = authority.issue_cert("127.0.0.1")
+    key = load_pem_private_key(made.private_key_pem.bytes(), None)  # Java reads no other form than PKCS #8
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "server.pem").write_bytes(pem + b"".join(each.bytes() for each in made.cert_chain_pems))
+    login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    (folder / "more.properties").write_text(f"""
+listeners={{listeners}},SECURE://127.0.0.1:{port}
+advertised.listeners={{advertised}},SECURE://127.0.0.1:{port}
+listener.security.protocol.map={{protocols}},SECURE:SASL_SSL
+sasl.enabled.mechanisms=PLAIN
+listener.name.secure.plain.sasl.jaas.config={login} user_me="right";
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/server.pem
+""")
+    with KAFKA.running(data=folder) as address:
+        yield address, f"127.0.0.1:{port}", folder / "ca.pem"
+
+
+def test_a_password_that_changed_in_its_file_is_used_at_once(
+    secure: tuple[str, str, Path], index_name: str, tmp_path: Path
+) -> None:
+    plain, address, authority = secure
+    password = tmp_path / "password"
+    password.write_text("wrong")
+    create_topic(plain, index_name, 1)
+    sink = make(address, index_name, username="me", password_file=password, sasl_mechanism="PLAIN", ca_file=authority)
+    with pytest.raises(Misconfigured, match="check username, password and sasl_mechanism"):
+        opened(sink)
+    assert not sink.has_changed_files()
+    password.write_text("right")
+    assert sink.has_changed_files()
+    opened(sink).write(numbered(2))
+    assert numbers(plain, index_name) == [0, 1]
+    probe = sink.probe()
+    assert (probe.server, probe.warnings) == ("Kafka 4.1", [])
+
+
+def test_a_certificate_that_is_not_trusted_is_reported_as_such(secure: tuple[str, str, Path], topic: str) -> None:
+    given: dict[str, Any] = {"username": "me", "password": "right", "sasl_mechanism": "PLAIN", "tls": True}
+    with pytest.raises(Retryable, match="the TLS certificate is not trusted"):
+        opened(make(secure[1], topic, **given))
+
+
+def test_a_probe_names_what_answers_instead(topic: str) -> None:
+    with replying(b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n") as port:
+        sink = make(f"127.0.0.1:{port}", topic)
+        with pytest.raises(Misconfigured, match="a web server of nginx answers at this address, not Kafka"):
+            sink.probe()
 
 
 def test_check_names_the_version_and_a_missing_topic(broker: str, topic: str, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from tests.support.servers import ComponentMissing
 
 _LEAST_JDK = 17
+_START_S = 240.0
 
 
 def cache() -> Path:
@@ -143,7 +144,7 @@ class JavaServer:
         return [*java, f"-Dopensearch.path.home={home}", "-cp", f"{home}/classes:{home}/lib/*", self._launcher]
 
     def _wait(self, host: str, port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
-        give_up_at = time.monotonic() + 90
+        give_up_at = time.monotonic() + _START_S
         while time.monotonic() < give_up_at and process.poll() is None:
             if self._is_ready(host, port):
                 return
@@ -164,7 +165,10 @@ class JavaServer:
 
 
 class KafkaServer(JavaServer):
-    """A broker of Kafka. A file `more.properties` in its data directory adds to its settings."""
+    """A broker of Kafka. A file `more.properties` in its data directory adds to its settings.
+
+    In its text, `{listeners}`, `{advertised}` and `{protocols}` stand for those that the broker has anyway.
+    """
 
     def _command(self, home: Path) -> list[str]:
         java = str(_find_jdk(self, self.jdk) / "bin" / "java")

@@ -6,15 +6,19 @@ public class Launcher4 {
     public static void main(String[] arguments) throws Exception {
         String host = arguments[0], port = arguments[1], controller = "127.0.0.1:" + arguments[2];
         Path data = Path.of(arguments[3]), file = data.resolve("server.properties");
-        String more = Files.exists(data.resolve("more.properties")) ? Files.readString(data.resolve("more.properties")) : "";
+        String listener = "PLAINTEXT://" + host + ":" + port, listeners = listener + ",CONTROLLER://" + controller;
+        String protocols = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT";
+        // The last one of equal names counts.
+        String more = !Files.exists(data.resolve("more.properties")) ? "" : Files.readString(data.resolve("more.properties"))
+            .replace("{listeners}", listeners).replace("{advertised}", listener).replace("{protocols}", protocols);
         Files.writeString(file, String.join("\n",
             "process.roles=broker,controller",
             "node.id=1",
             "controller.quorum.voters=1@" + controller,
-            "listeners=PLAINTEXT://" + host + ":" + port + ",CONTROLLER://" + controller,
-            "advertised.listeners=PLAINTEXT://" + host + ":" + port,
+            "listeners=" + listeners,
+            "advertised.listeners=" + listener,
             "controller.listener.names=CONTROLLER",
-            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "listener.security.protocol.map=" + protocols,
             "log.dirs=" + data.resolve("log"),
             "offsets.topic.replication.factor=1",
             "offsets.topic.num.partitions=2",
