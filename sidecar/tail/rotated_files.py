@@ -37,8 +37,9 @@ class RotatedFiles:
         """Delivered files that are still followed, the oldest first."""
 
     def check(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
-        """Check each file that was rotated, or that the scan has not found under its original name. Return these files
-        that are still tracked.
+        """Check each file that was rotated, or that the scan has not found under its original name.
+
+        Return those of these files that are still tracked.
         """
         rotated = self._files.find_rotated(seen)
         for file in rotated:
