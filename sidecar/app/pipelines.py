@@ -57,7 +57,7 @@ def refuse_to_regroup(before: Settings, after: Settings, shippers: Sequence[Ship
         if boundary_rules(before.pipelines[name]) != boundary_rules(after.pipelines[name]):
             return ConfigurationError(
                 "multiline cannot change while a sink is unavailable", location=f"pipelines.{name}",
-                hint="change it again later, or restart the sidecar",
+                hint="send SIGHUP when the sink is available again, or restart the sidecar",
             )  # fmt: skip
     return None
 

@@ -34,7 +34,7 @@ COMMANDS = {
     "bench": "measure how fast this machine ships the lines of a file",
     "dead-letters": "list, show, replay or purge documents that a sink rejected",
     "checkpoints": "list the offset of each sink in each file; rewind or forget files",
-    "status": "show sinks, byte balance and files of a running sidecar",
+    "status": "show sinks, bytes by outcome (stored, lost and others) and files of a running sidecar",
     "top": "show the status of a running sidecar, live",
     "probe": "check the health of a running sidecar, for Kubernetes probes",
     "drain": "wait until a running sidecar has delivered everything",

@@ -20,6 +20,7 @@ from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation
 
 _FINISHED_EVERY_S, _MAX_FINISHED = 10.0, 1000
+_SHORTER = f"it has become shorter; the sidecar waits {SHRUNK_WAIT_S:.0f} s"
 """Finished files that match no path may still be written, so they are checked regularly. Seconds between two checks,
 and maximum number of files in one check."""
 
@@ -118,7 +119,7 @@ class EarlierRuns:
         if isinstance(decision, Resume):
             self._generations.resume(known, opened, place)
         elif isinstance(decision, Shorter) and self._may_regain_size(known):
-            self.left_out[place.name] = f"it has shrunk, but may regain its size of {known.seen} bytes"
+            self.left_out[place.name] = f"{_SHORTER} for its size of {known.seen} bytes"
             return
         elif is_taken or not self._continue_cut(known, opened, place):
             self._copies.add(known, None, "truncated")
@@ -154,7 +155,7 @@ class EarlierRuns:
             self._finished.remove(done)
             self._generations.resume(done.known, opened, place)
         elif isinstance(decision, Shorter) and self._is_shrinking(done, found):
-            self.left_out[place.name] = "it has shrunk, and all of its content was delivered before"
+            self.left_out[place.name] = f"{_SHORTER}, because all of it was delivered"
         elif isinstance(decision, Replaced | Shorter):
             self._continue_cut(done.known, opened, place)
             self._finished.remove(done)

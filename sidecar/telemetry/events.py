@@ -123,7 +123,7 @@ class FilesGone(Event, frozen=True):
     files: int
 
     def text(self) -> str:
-        others = f" and {self.files - 1} other files" if self.files > 1 else ""
+        others = f" and {self.files - 1} more" if self.files > 1 else ""
         return (
             f"{self.pipeline}: {self.path!a}{others} disappeared while the sidecar was down; lines that were written"
             f" after byte {self.offset}, if any, are lost"

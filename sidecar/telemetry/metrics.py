@@ -114,8 +114,12 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     yield counter(
         "retries", "Requests after the first one for the same batch, and batches that failed as a whole.", "retries"
     )
-    yield gauge("lag_bytes", "Bytes that are ready for delivery and not yet settled.", "lag_bytes")
-    yield gauge("lag_seconds", "Seconds since the oldest byte that is not settled was seen.", "lag_s")
+    yield gauge(
+        "lag_bytes",
+        "Bytes that are ready for delivery and have no outcome yet (stored, dead letter, filtered, skipped, lost).",
+        "lag_bytes",
+    )
+    yield gauge("lag_seconds", "Seconds since the sidecar first saw the oldest byte without an outcome.", "lag_s")
     parked = [((*place, item.target), item.bytes) for place, each in placed for item in each.parked]
     yield _gauge(
         "parked_bytes", "Bytes that wait in their files because their target accepts no documents.",

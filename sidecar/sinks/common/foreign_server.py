@@ -12,6 +12,8 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
+from sidecar.errors import DeliveryError, Misconfigured
+
 _REQUEST = b"GET / HTTP/1.0\r\nAccept: application/json\r\n\r\n"
 _TIMEOUT_S = 2.0
 _MAX_REPLY_BYTES = 8192
@@ -29,6 +31,18 @@ _FIRST_BYTES = (
     ((b"ERROR\r\n",), "memcached"),
     ((b"RFB ",), "a VNC server"),
 )
+
+
+def foreign_server_error(name: str, at: str, expected: str, tls_advice: str) -> DeliveryError:
+    """Return the error for an address at which the server `name` answers, and not `expected`.
+
+    `tls_advice`: how to turn on TLS, which is the usual remedy if the server expects it.
+    """
+    if name == TLS_SERVER:
+        return Misconfigured("the server expects TLS", location=at, hint=tls_advice)
+    return Misconfigured(
+        f"{name} answers at this address, not {expected}", location=at, hint="check host, port and path"
+    )
 
 
 def identify_server(host: str, port: int, tls: ssl.SSLContext | None = None) -> str:

@@ -28,7 +28,7 @@ from sidecar.sinks.elasticsearch.connection import (
     create_tls_context,
     create_transport,
 )
-from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response, foreign_server_error
+from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response, wrong_server_error
 from sidecar.sinks.elasticsearch.node import BoundedHttpNode
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 
@@ -122,7 +122,7 @@ def send_once(settings: ElasticsearchSettings, request: BulkRequest) -> object:
         is_http = not isinstance(error.__cause__, elastic_transport.TransportError)
         name = "" if is_http else _name_foreign_server(settings)
         if name:
-            raise foreign_server_error(name, settings.destination()) from error
+            raise wrong_server_error(name, settings.destination()) from error
         raise
     return answer
 

@@ -13,7 +13,7 @@ import msgspec
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.sinks.common.errors import ErrorTable, connection_error, shorten, tls_error
-from sidecar.sinks.common.foreign_server import TLS_SERVER, name_reply, name_software
+from sidecar.sinks.common.foreign_server import foreign_server_error, name_reply, name_software
 from sidecar.sinks.common.reasons import describe_kind, describe_reason
 from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause
 from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, ResponseUnreadable, SigningError
@@ -28,7 +28,7 @@ def check_response(meta: elastic_transport.ApiResponseMeta, body: object, at: st
     if not 200 <= meta.status < 300:
         raise _error_of_response(meta, body, _locate(at, meta.node))
     if isinstance(body, str):
-        raise foreign_server_error(_name_sender_of_text(meta, body), _locate(at, meta.node))
+        raise wrong_server_error(_name_sender_of_text(meta, body), _locate(at, meta.node))
 
 
 def _error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> DeliveryError:
@@ -65,15 +65,10 @@ _REFUSALS = {
 }
 
 
-def foreign_server_error(name: str, at: str) -> DeliveryError:
+def wrong_server_error(name: str, at: str) -> DeliveryError:
     """Return the error for an address at which another kind of server answers."""
-    if name == TLS_SERVER:
-        return Misconfigured("the server expects TLS", location=at, hint="write elasticsearch+https:// or https://")
-    return Misconfigured(
-        f"{name} answers at this address, not Elasticsearch or OpenSearch",
-        location=at,
-        hint="check host, port and path",
-    )
+    advice = "write elasticsearch+https:// or https://"
+    return foreign_server_error(name, at, "Elasticsearch or OpenSearch", advice)
 
 
 def _locate(at: str, node: elastic_transport.NodeConfig | None) -> str:
@@ -167,7 +162,7 @@ def _unreadable(error: elastic_transport.TransportError, at: str) -> DeliveryErr
 
 
 def _not_http(error: ResponseUnreadable, at: str) -> DeliveryError:
-    return foreign_server_error(error.server, _at_node(error, at)) if error.server else _unreadable(error, at)
+    return wrong_server_error(error.server, _at_node(error, at)) if error.server else _unreadable(error, at)
 
 
 def _no_proxy(error: ProxyError, at: str) -> DeliveryError:

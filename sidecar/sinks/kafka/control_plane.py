@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from sidecar.errors import Misconfigured, Retryable
 from sidecar.lib.clock import Clock
-from sidecar.sinks.common.foreign_server import identify_server
+from sidecar.sinks.common.foreign_server import foreign_server_error, identify_server
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.kafka import errors
@@ -28,10 +28,8 @@ def examine(settings: KafkaSettings, template: TargetTemplate, clock: Clock) -> 
         session.connect()
     except Retryable as error:
         if name := _name_foreign_server(settings):
-            raise Misconfigured(
-                f"{name} answers at this address, not Kafka", location=settings.destination(),
-                hint="check host and port",
-            ) from error  # fmt: skip
+            advice = "write kafka+ssl://, or set tls: true"
+            raise foreign_server_error(name, settings.destination(), "Kafka", advice) from error
         raise
     finally:
         session.close()

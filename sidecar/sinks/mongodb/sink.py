@@ -18,13 +18,14 @@ import pymongo
 import pymongo.errors
 from bson.decimal128 import Decimal128
 
-from sidecar.errors import DeliveryError, Misconfigured, Retryable
+from sidecar.errors import DeliveryError, Retryable
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.model.documents import BulkFraming
 from sidecar.sinks.archive_contract import Archive
 from sidecar.sinks.common.credentials import ReloadingClient, read_secret
 from sidecar.sinks.common.errors import translate_errors
+from sidecar.sinks.common.foreign_server import foreign_server_error
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.mongodb.archive import MongoDBArchive
@@ -99,9 +100,7 @@ class MongoDBSink(RoutedSink):
             return self._probe()
         except Retryable as error:
             if name := name_foreign_server(self._settings):
-                raise Misconfigured(
-                    f"{name} answers at this address, not MongoDB", location=self._at, hint="check host and port"
-                ) from error
+                raise foreign_server_error(name, self._at, "MongoDB", "add tls=true to the URL") from error
             raise
 
     def _probe(self) -> ProbeResult:
