@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sidecar.parse.grok_patterns.naming import PatternFamily
 
-_QUOTED = r'(?:[^"\\\n]++|\\.)*+'
+_QUOTED = r'[^"\\\n]*+(?:\\.[^"\\\n]*+)*+'
 _REQUEST_LINE = "%{WORD:method} %{NOTSPACE:url}(?: HTTP/%{NUMBER:version})?"
 
 _HTTPD = {
