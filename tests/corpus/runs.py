@@ -51,7 +51,7 @@ def run(folder: Path, kinds: Iterable[Kind], sinks: Mapping[str, Mapping[str, An
         config["pipelines"][kind.name] = {"paths": paths, "sinks": list(names), **kind.pipeline}
     (folder / "sidecar.yaml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     began = datetime.now(UTC)
-    done = sidecar("run", "--config", f"{folder}/sidecar.yaml", "--once", timeout=120)
+    done = sidecar("run", "--config", f"{folder}/sidecar.yaml", "--once", timeout=300)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     said = [json.loads(line) for line in done.stderr.splitlines()]
     listed = sidecar("dead-letters", "list", "--json", "--state-dir", f"{folder}/state")

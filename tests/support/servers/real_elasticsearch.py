@@ -6,8 +6,9 @@ import os
 
 from tests.support.servers.java_servers import SERVERS, cache, free_port
 
-__all__ = ["cache", "free_port", "prepare", "running"]
+__all__ = ["cache", "free_port", "prepare", "running", "server_name"]
 
-_SERVER = SERVERS[os.environ.get("LOG_SIDECAR_TEST_SERVER", "elasticsearch8")]
+server_name = os.environ.get("LOG_SIDECAR_TEST_SERVER", "elasticsearch8")
+_SERVER = SERVERS[server_name]
 prepare = _SERVER.prepare
 running = _SERVER.running
