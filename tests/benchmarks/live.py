@@ -69,15 +69,16 @@ def running(
     state: Path | None = None,
     *,
     parser: str = "plain",
+    server: str = "elasticsearch",
     delay_s: float = 0.0,
 ) -> Iterator[Live]:
     """A sidecar over these paths with its defaults, but for `sink`; with what an earlier one has left in `state`.
 
-    `delay_s`: seconds by which each answer of the server is late.
+    `server`: `elasticsearch` or `mongodb`. `delay_s`: seconds by which each of its answers is late.
     """
-    with null_server("elasticsearch", delay_s=delay_s) as null, tempfile.TemporaryDirectory() as folder:
-        url = f"elasticsearch://127.0.0.1:{null.port}/logs"
-        sinks = {"search": {"type": "elasticsearch", "url": url, **(sink or {})}}
+    with null_server(server, delay_s=delay_s) as null, tempfile.TemporaryDirectory() as folder:
+        url = f"{server}://127.0.0.1:{null.port}/logs"
+        sinks = {"database": {"type": server, "url": url, **(sink or {})}}
         pipelines = {"app": {"paths": [paths], "parser": parser}}
         settings = {"state_dir": str(state or f"{folder}/state"), "sinks": sinks, "pipelines": pipelines}
         file = Path(folder) / "sidecar.yaml"
