@@ -196,6 +196,10 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "csv": _of('{when:%Y-%m-%dT%H:%M:%S.%fZ},{level},{number},web-1,"{message}"'),
     "cri": _of("{when:%Y-%m-%dT%H:%M:%S.%f}789Z stdout F {message}"),
     "docker": _of('{{"log":"{message}\\n","stream":"stdout","time":"{when:%Y-%m-%dT%H:%M:%S.%f}789Z"}}'),
+    "journald": _of(
+        '{{"__REALTIME_TIMESTAMP":"1795395600{number:06d}","PRIORITY":"6","SYSLOG_IDENTIFIER":"shop","_PID":"42",'
+        '"MESSAGE":"{message}"}}'
+    ),
     "klog": _of("I{when:%m%d %H:%M:%S.%f}       7 main.go:42] {message}"),
     "python": _of("{when:%Y-%m-%d %H:%M:%S,000} - shop.db - WARNING - {message}"),
     "postgresql": _of("{when:%Y-%m-%d %H:%M:%S}.123 UTC [12] shop@orders LOG:  {message}"),

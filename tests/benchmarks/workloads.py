@@ -99,7 +99,7 @@ PARSERS: Mapping[str, Workload] = {
     "grok": Workload("log4j", {"parser": {"type": "grok", "pattern": _GROKKED}}, says="message"),
     **{
         name: Workload(name, {"parser": name}, says="url" if name in _OF_REQUESTS else "message")
-        for name in ("cri", "docker", *(name for name in FORMATS if name != "syslog"))
+        for name in ("cri", "docker", "journald", *(name for name in FORMATS if name != "syslog"))
     },
     "apache": Workload("nginx", {"parser": "apache"}),
     "nginx, main": Workload("nginx_main", {"parser": "nginx"}, says="url"),

@@ -53,11 +53,17 @@ def _wrapped(fuzzed: FuzzedInput) -> str:
     return f"{{{_text(fuzzed)}}}" if fuzzed.below(4) else _text(fuzzed)
 
 
+def _address(fuzzed: FuzzedInput) -> str:
+    parts = [str(fuzzed.below(300)) for _ in range(3 + fuzzed.below(3))]
+    return ".".join(parts) if fuzzed.below(4) else _text(fuzzed)
+
+
 _ARGUMENTS: Mapping[str, Callable[[FuzzedInput], list[Any]]] = {
     "split_lines": lambda fuzzed: [_bytes(fuzzed), fuzzed.one_of(_OFFSETS)],
     "strip_braces": lambda fuzzed: [[_wrapped(fuzzed) for _ in range(fuzzed.below(9))], "{", "}"],
     "join_columns": _rows_and_columns,
     "contains": lambda fuzzed: [_bytes(fuzzed) + (text := _bytes(fuzzed)), text[fuzzed.below(200) :]],
+    "are_ipv4": lambda fuzzed: [[_address(fuzzed) for _ in range(fuzzed.below(9))]],
     "count_byte": lambda fuzzed: [_bytes(fuzzed), fuzzed.take(1)],
     "needs_no_escaping": lambda fuzzed: [_bytes(fuzzed)],
 }

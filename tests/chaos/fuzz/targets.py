@@ -9,7 +9,9 @@ from sidecar.parse.settings import BUILT_IN
 from sidecar.transform.registry import KINDS
 from tests.chaos.fuzz import encoding, framing, grouping, native, parsing, redaction, transforms
 
-_COMPILED = ("split_lines", "strip_braces", "join_columns", "contains", "count_byte", "needs_no_escaping")
+_COMPILED = (
+    "split_lines", "strip_braces", "join_columns", "contains", "are_ipv4", "count_byte", "needs_no_escaping",
+)  # fmt: skip
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     **{f"native-{name}": partial(native.check, name) for name in _COMPILED},

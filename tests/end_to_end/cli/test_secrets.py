@@ -20,7 +20,11 @@ from tests.support.processes import eventually, running, sidecar
 MARK = "s3cr3t-m4rk"
 
 SHOWN = {
-    "AdminSettings.hosts", "AdminSettings.listen", "ConcurrentSinkSettings.type", "ElasticsearchSettings.aws_region",
+    "AdminSettings.hosts", "AdminSettings.listen", "ConcurrentSinkSettings.type", "DataStreamSettings.dataset",
+    "DataStreamSettings.namespace", "DataStreamSettings.type", "DeadLetterSettings.to",
+    "ElasticsearchSettings.aws_region", "ElasticsearchSettings.routing", "KafkaSettings.brokers",
+    "KafkaSettings.positions_topic", "KafkaSettings.topic", "KafkaSettings.transactional_id_prefix",
+    "KafkaSettings.username", "MongoDBSetupSettings.indexes", "TimeSeriesSettings.meta_field",
     "ElasticsearchSettings.cloud_id",
     "ElasticsearchSettings.hosts", "ElasticsearchSettings.index",
     "ElasticsearchSettings.pipeline", "ElasticsearchSettings.username", "MongoDBSettings.collection",

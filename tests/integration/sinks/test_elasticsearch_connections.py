@@ -168,10 +168,10 @@ def test_a_proxy_of_the_environment_that_is_not_usable_is_named(
 
 
 def test_more_headers_and_parameters_are_sent(server: ElasticsearchProxy) -> None:
-    store_one(sink_at(server, headers={"X-Org": "blue"}, parameters={"require_alias": "true"}), server)
+    store_one(sink_at(server, headers={"X-Org": "blue"}, parameters={"error_trace": "true"}), server)
     [request] = server.requests
     assert request.headers["x-org"] == "blue"
-    assert "require_alias=true" in request.path
+    assert "error_trace=true" in request.path
 
 
 def test_a_bearer_token_is_sent_and_read_again_when_its_file_changes(
