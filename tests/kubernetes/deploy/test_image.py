@@ -13,7 +13,11 @@ from tests.kubernetes.deploy.conftest import IMAGE
 
 ROOT = Path(__file__).parents[3]
 BASE = "localhost/log-sidecar-base:bookworm"
-NOT_IMPORTED = (".__main__", ".sinks.elasticsearch.aws", ".telemetry.otlp", ".transform.user_agent")
+_WITH_KAFKA = ("calls", "client", "control_plane", "errors", "position_reader", "session", "topics")
+NOT_IMPORTED = (
+    ".__main__", ".sinks.elasticsearch.aws", ".telemetry.otlp", ".transform.user_agent",
+    *(f".sinks.kafka.{name}" for name in _WITH_KAFKA),
+)  # fmt: skip
 """The end of modules that start a command, or that need an extra."""
 
 # rich asks for these, and the Dockerfile takes them away again.
