@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
+from sidecar.lib import native
 from sidecar.lib.conversions import Conversion, FieldType, converter_for
 from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.lines import LineBatch
@@ -20,13 +21,11 @@ from sidecar.parse.row_templates import Column, Columns, FieldSpec, RowFormatter
 from sidecar.parse.time.timestamps import Timestamps
 
 _MAX_CACHED_VALUES = 4096
-_BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _UNCHANGED: dict[FieldType, re.Pattern[str]] = {
     "integer": re.compile(r"(?:(?:0|[1-9]\d{0,17}+)\n)*+", re.ASCII),
     "float": re.compile(r"(?:-?(?:0|[1-9]\d{0,17}+)(?:\.\d{1,30}+)?+\n)*+", re.ASCII),
-    "ip": re.compile(rf"(?:(?:{_BYTE}\.){{3}}{_BYTE}\n)*+", re.ASCII),
 }
-"""Type → pattern for a column (one text per line) that needs no conversion: JSON numbers, or IPv4 addresses."""
+"""By type: matches a column, one text per line, whose texts are JSON numbers and need no conversion."""
 
 _STAY_TEXT: frozenset[FieldType] = frozenset(("ip", "string"))
 """Types whose values are JSON strings, whether they are valid or not."""
@@ -105,7 +104,7 @@ class TypedFields:
         for path in self._kinds.keys() & texts.keys():
             kind = self._kinds[path]
             for column in texts[path]:
-                if all_match(_UNCHANGED.get(kind), column):
+                if _are_valid(kind, column):
                     continue
                 failed = {text for text in set(column) if text and self._convert(path, text) is None}
                 for row in [row for row, text in enumerate(column) if text in failed] if failed else ():
@@ -138,3 +137,10 @@ class TypedFields:
             convert: Conversion = self._conversions[path]
             self._cached[key] = convert(json_string(text))
         return self._cached[key]
+
+
+def _are_valid(kind: FieldType, column: Column) -> bool:
+    """Return whether a quick check of the whole column shows that all texts are of this type."""
+    if kind == "ip":
+        return None not in column and native.are_ipv4(list(cast("Sequence[str]", column)))
+    return all_match(_UNCHANGED.get(kind), column)
