@@ -58,15 +58,6 @@ def open_directory(path: str) -> Iterator[int]:
         os.close(walk.directory)
 
 
-def has_directory(path: str) -> bool:
-    """Return whether this path is a directory, and has no link in it."""
-    try:
-        with open_directory(path):
-            return True
-    except OSError:
-        return False
-
-
 def parts_of(path: str) -> list[str]:
     """Return the components of a path."""
     return [part for part in path.split("/") if part not in ("", ".")]
