@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 from sidecar.lib.clock import Clock
 
 MAIN_LOOP = "main loop"
+
+
+@dataclass(slots=True)
+class _Beat:
+    name: str
+    at: float
 
 
 class Heartbeats:
@@ -14,20 +21,19 @@ class Heartbeats:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._beats: dict[int, tuple[str, float]] = {}
+        self._beats: dict[int, _Beat] = {}
         self._lock = threading.Lock()
 
     def begin(self, name: str) -> None:
         """Watch the calling thread from now on, as the loop with this name."""
         with self._lock:
-            self._beats[threading.get_ident()] = name, self._clock.monotonic()
+            self._beats[threading.get_ident()] = _Beat(name, self._clock.monotonic())
 
     def beat(self) -> None:
         """Record that the calling thread makes progress. Do nothing in a thread that did not call `begin`."""
-        thread = threading.get_ident()
-        with self._lock:
-            if beat := self._beats.get(thread):
-                self._beats[thread] = beat[0], self._clock.monotonic()
+        # Called for each file of a scan, so it takes no lock: only this thread writes its beat.
+        if beat := self._beats.get(threading.get_ident()):
+            beat.at = self._clock.monotonic()
 
     def end(self, thread: int | None = None) -> None:
         """Stop watching this thread, by default the calling one."""
@@ -40,6 +46,6 @@ class Heartbeats:
         with self._lock:
             beats = list(self._beats.values())
         ages: dict[str, float] = {}
-        for name, at in beats:
-            ages[name] = max(ages.get(name, 0.0), now - at)
+        for beat in beats:
+            ages[beat.name] = max(ages.get(beat.name, 0.0), now - beat.at)
         return ages

@@ -181,6 +181,25 @@ def _delays(rate: int, lines: int, sink: Mapping[str, object], folder: Path) -> 
     return delays
 
 
+def first_line(effort: Effort, folder: Path, found: Found) -> None:
+    """Milliseconds from the first line of a file to its document, with the defaults."""
+    for kind in ("new file", "empty file"):
+        delays = []
+        with tempfile.TemporaryDirectory(dir=folder) as logs, running(f"{logs}/*.log") as live:
+            (Path(logs) / "app.log").write_text("one line\n")
+            live.wait_for(1)
+            for number in range(int(max(10, effort.seconds))):
+                log = Path(logs) / f"{number}.log"
+                if kind == "empty file":
+                    log.touch()
+                time.sleep(1 + number % 7 / 10)  # any moment between two scans
+                began = time.monotonic()
+                log.write_text(f"the first line of file {number}\n")  # one alike would be held: it may be a copy
+                delays.append((live.wait_for(number + 2) - began) * 1000)
+        figure = f"median {statistics.median(delays):.0f} ms, longest {max(delays):.0f} ms"
+        found.add("first line → accepted", kind, figure, "200 ms")
+
+
 def start(effort: Effort, folder: Path, found: Found) -> None:
     """Milliseconds of the start."""
     versions, documents = [], []
@@ -253,6 +272,7 @@ def _asked(url: str) -> Any:
 MEASURES: Mapping[str, Callable[[Effort, Path, Found], None]] = {
     "start": start,
     "latency": latency,
+    "first_line": first_line,
     "flushed": flushed,
     "idle": idle,
     "backlog": backlog,
