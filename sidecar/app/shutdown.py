@@ -53,6 +53,10 @@ class Drainable(Protocol):
         """Return whether some files may be copies of tracked files, and this is not decided yet."""
         ...
 
+    def is_comparing(self) -> bool:
+        """Return whether the last scan has left the comparison of a long file to the next one."""
+        ...
+
     def finish_files(self) -> None:
         """Treat every file as complete, so that an unterminated last line is shipped."""
         ...
@@ -123,12 +127,18 @@ class Shutdown:
         return self._options.rule.has_application_ended() or pipelines.has_failed()
 
     def wait_for_copies(self, pipelines: Drainable, max_wait_s: float) -> None:
-        """Scan until it is decided for each file whether it is an unfinished copy, for at most `max_wait_s`."""
-        started_at = self._clock.monotonic()
-        while pipelines.has_undecided_files() and self._clock.monotonic() - started_at <= max_wait_s:
-            if self._requests.immediate.wait(_SCAN_EVERY_S):
+        """Scan until it is decided for each file whether it is a copy, for at most `max_wait_s`.
+
+        With `once`, scan as long as files are compared, which may take many scans if they are large.
+        """
+        once, stop = self._options.once, self._requests.shutdown
+        waits_since = self._clock.monotonic()
+        while pipelines.has_undecided_files() and self._clock.monotonic() - waits_since <= max_wait_s:
+            if self._requests.immediate.wait(_SCAN_EVERY_S) or (once and stop.is_set()):
                 return
             pipelines.scan()
+            if once and pipelines.is_comparing():
+                waits_since = self._clock.monotonic()
 
     def drain(self, pipelines: Drainable, timeout_s: float) -> None:
         """Wait until all lines are delivered, for at most `timeout_s`.

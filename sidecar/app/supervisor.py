@@ -217,6 +217,10 @@ class Supervisor:
         """Return whether some files may be copies of tracked files, and this is not decided yet."""
         return any(pipeline.tracker.is_undecided for pipeline in self.pipelines.values())
 
+    def is_comparing(self) -> bool:
+        """Return whether the last scan has left the comparison of a long file to the next one."""
+        return any(pipeline.tracker.is_comparing for pipeline in self.pipelines.values())
+
     def has_unread_files(self) -> bool:
         """Return whether some files are not tracked: a scan failed, or a file is missing or may be a copy."""
         pipelines = self.pipelines.values()

@@ -16,10 +16,13 @@ class FileOpener:
         self._allowance = allowance
         self._postponed: dict[Key, Source] = {}
         self._used: set[Key] = set()
+        self.has_postponed = False
+        """Whether the last scan has left a comparison to the next one."""
 
     def begin_scan(self) -> None:
         """Begin to record which files this scan postpones."""
         self._used.clear()
+        self.has_postponed = False
 
     def end_scan(self) -> None:
         """Close the postponed files that this scan has not postponed again."""
@@ -42,6 +45,7 @@ class FileOpener:
 
     def postpone(self, opened: OwnedSource) -> None:
         """Keep the file and its decompressor open, so that the next scan continues the comparison."""
+        self.has_postponed = True
         if len(self._postponed) < _MAX_POSTPONED:
             key = opened.open.identity.key
             self._used.add(key)

@@ -206,7 +206,12 @@ class FileTracker:
     @property
     def is_undecided(self) -> bool:
         """Whether it is undecided if a new file is a copy, or where the content of a truncated or missing file is."""
-        return bool(self._candidates or self._copies)
+        return bool(self._candidates or self._copies) or self.is_comparing
+
+    @property
+    def is_comparing(self) -> bool:
+        """Whether the last scan has left the comparison of a long file to the next one."""
+        return self._opener.has_postponed
 
     # ── between two scans ───────────────────────────────────────────────────────────────────────────────────
 

@@ -36,6 +36,7 @@ class Scripted:
     clock: ManualClock
     writes_until: float = 0.0
     undecided_until: float = 0.0
+    compares_until: float = 0.0
     delivers_until: float = 0.0
     fails_at: float = FOR_EVER
     steps: list[str] = field(default_factory=list)
@@ -56,6 +57,9 @@ class Scripted:
 
     def has_undecided_files(self) -> bool:
         return self.clock.at < self.undecided_until
+
+    def is_comparing(self) -> bool:
+        return self.clock.at < self.compares_until
 
     def finish_files(self) -> None:
         self.steps.append("finish files")
@@ -190,6 +194,16 @@ def test_once_runs_as_long_as_something_is_delivered() -> None:
     assert here.run(5.0) == pytest.approx(100.0, abs=0.1)
     assert here.pipelines.steps == ["finish files", "drain", "stop"]
     assert not here.emitted
+
+
+def test_once_scans_as_long_as_files_are_compared() -> None:
+    here = Setting(once=True)
+    here.pipelines.undecided_until = here.pipelines.compares_until = 100.0
+    assert here.run(5.0) == pytest.approx(100.0, abs=0.2)
+    ended = Setting(once=True)
+    ended.pipelines.undecided_until = ended.pipelines.compares_until = 100.0
+    ended.requests.request_shutdown("SIGTERM")
+    assert ended.run(5.0) == pytest.approx(0.1)
 
 
 def test_once_ends_when_it_is_asked_to() -> None:

@@ -1,5 +1,6 @@
 """Which file is this? Decided once for a pipeline, with real files and a real state."""
 
+import gzip
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import pytest
 from sidecar.errors import StateError
 from sidecar.model.checkpoint import Checkpoint, CheckpointUpdate, KnownFile, NewGeneration
 from sidecar.model.counts import ByteCounts
-from sidecar.model.fingerprint import OverlapDigest
+from sidecar.model.fingerprint import OverlapDigest, checksum
 from sidecar.state.database import Database, open_database
 from sidecar.state.ledger import Ledger
 from sidecar.tail.open_files import OpenFileLimiter
@@ -61,7 +62,10 @@ class Run:
 
     def settle(self, tracked: TrackedFile, offset: int) -> None:
         before = tracked.pread(min(64, offset), max(0, offset - 64))
-        tracked.settled["sink"] = point = Checkpoint(offset, OverlapDigest.from_bytes(before))
+        self.commit(tracked, Checkpoint(offset, OverlapDigest.from_bytes(before)))
+
+    def commit(self, tracked: TrackedFile, point: Checkpoint) -> None:
+        tracked.settled["sink"] = point
         self.ledger.commit(
             "app", "sink", [CheckpointUpdate(tracked.generation.id, point, tracked.size, ByteCounts())]
         )
@@ -275,6 +279,27 @@ def test_new_files_that_cannot_be_written_down_are_followed_when_they_can(tmp_pa
     run.scan()
     assert len({tracked.name for tracked, _ in run.subscriber.adopted}) == len(run.subscriber.adopted) == 50
     assert all(tracked.size for tracked, _ in run.subscriber.adopted)
+
+
+def test_large_compressed_files_of_an_earlier_run_are_compared_by_several_scans(tmp_path: Path) -> None:
+    content = b"".join(b"line %d of a compressed file\n" % n for n in range(1000)) * 400
+    for number in range(5):
+        (tmp_path / f"{number}.log.gz").write_bytes(gzip.compress(b"%d\n" % number + content, 1))
+    first = Run(tmp_path, glob="*.gz")
+    first_generations = first.generations()
+    for tracked in first.tracker.unfinished_files():
+        while tracked.size < len(content):
+            first.tracker.poll(tracked)
+        whole = tracked.pread(tracked.size, 0)
+        tail = OverlapDigest.from_bytes(whole[-64:])
+        first.commit(tracked, Checkpoint(len(whole), tail, crc=checksum(whole, 0)))
+    first.killed()
+    again, undecided = Run(tmp_path, glob="*.gz"), list[bool]()
+    for _ in range(5):
+        undecided.append(again.tracker.is_undecided)
+        again.scan()
+    assert undecided[0], "a scan decompresses 32 MiB, which is less than there is"
+    assert (again.generations(), undecided[-1]) == (first_generations, False)
 
 
 def test_a_copy_of_a_file_that_is_as_new_is_held_all_the_same(tmp_path: Path) -> None:
