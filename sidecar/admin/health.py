@@ -14,10 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sidecar.telemetry.condition import find_stuck
 from sidecar.telemetry.heartbeats import Heartbeats
-
-STUCK_AFTER_S = 60.0
-"""A loop without a heartbeat for this long is stuck. Each loop beats at least once a second."""
 
 
 class HealthResult(NamedTuple):
@@ -40,7 +38,7 @@ class Health:
     is_stopping: bool = False
     """Whether the sidecar is shutting down and delivers its last lines."""
     down_sinks: Callable[[], Sequence[str]] = field(default=tuple)
-    """Returns the names of the sinks whose last attempt failed."""
+    """Returns the names of the sinks that are down."""
 
     def startup(self) -> HealthResult:
         """Return success once the files are tailed, or if the sidecar is parked: the application must not wait."""
@@ -50,8 +48,7 @@ class Health:
 
     def live(self) -> HealthResult:
         """Return failure while a loop is stuck, with its name."""
-        ages = sorted(self.heartbeats.ages().items())
-        stuck = [f"{name} has been stuck for {age_s:.0f} s" for name, age_s in ages if age_s >= STUCK_AFTER_S]
+        stuck = find_stuck(self.heartbeats.ages())
         if not stuck or self.is_stopping:
             return HealthResult(good=True, text="ok")
         return HealthResult(good=False, text="; ".join(stuck))

@@ -23,6 +23,7 @@ from sidecar.lib.clock import Clock
 from sidecar.lib.settings_model import mask
 from sidecar.lib.terminal import escape_json
 from sidecar.telemetry import events
+from sidecar.telemetry.condition import with_condition
 from sidecar.telemetry.history import History
 from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 
@@ -31,6 +32,10 @@ _DRAIN_TIMEOUT_S = 25.0
 
 class _Closable(Protocol):
     def close(self) -> None: ...
+
+
+class _Listener(_Closable, Protocol):
+    port: int
 
 
 class Endpoints:
@@ -44,7 +49,7 @@ class Endpoints:
         self._host, self._clock, self._emit = host, clock, emit
         self._supervisor: Supervisor | None = None
         self._socket: SocketAdmin | None = None
-        self._http: _Closable | None = None
+        self._http: _Listener | None = None
         self._history: History | None = None
         self._pusher: _Closable | None = None
 
@@ -121,6 +126,8 @@ class Endpoints:
                     hint="choose another address, or correct the file if the error names one",
                 ) from None
             self._emit(events.NoListener(f"{host}:{port}", reason))
+        else:
+            self._emit(events.PageOpened(_page_url(host, self._http.port, is_encrypted=admin.tls is not None)))
 
     def _close_http(self) -> None:
         if self._http:
@@ -186,14 +193,21 @@ class Endpoints:
         return Reply(200, {"text": "everything is delivered"})
 
 
-def _listen(settings: AdminSettings, host: str, port: int, routes: Routes) -> _Closable:
+def _listen(settings: AdminSettings, host: str, port: int, routes: Routes) -> _Listener:
     """Start an HTTP server. Raise `OSError` if it cannot listen, or if a file in its settings is unusable."""
     tls = settings.tls
     access = import_module("sidecar.admin.access").Access(
         settings.hosts, settings.token_file, (tls.cert_file, tls.key_file) if tls else None
     )
-    listener: _Closable = import_module("sidecar.admin.http_server").HttpAdmin(host, port, routes, access)
+    listener: _Listener = import_module("sidecar.admin.http_server").HttpAdmin(host, port, routes, access)
     return listener
+
+
+def _page_url(host: str, port: int, *, is_encrypted: bool) -> str:
+    """Return the address of the page as a browser on this machine needs it."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - the user asked for it
+        host = "localhost"
+    return f"{'https' if is_encrypted else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def _import_page() -> Any:
@@ -205,7 +219,7 @@ def _probe_reply(result: HealthResult) -> Reply:
 
 
 def _status_reply(_: Supervisor, snapshot: Snapshot) -> Reply:
-    return Reply(200, escape_json(msgspec.json.encode(snapshot).decode()).encode() + b"\n")
+    return Reply(200, escape_json(msgspec.json.encode(with_condition(snapshot)).decode()).encode() + b"\n")
 
 
 def _metrics_reply(_: Supervisor, snapshot: Snapshot) -> Reply:

@@ -52,7 +52,7 @@ def snapshot(
     return Snapshot(
         version=__version__, started_at=supervisor.started_at, now=supervisor.clock.now(), pid=os.getpid(),
         state_dir=str(supervisor.state_dir), shippers=_shipper_statuses(shippers, settings),
-        files=files(pipelines, most_files), sums=totals, balance=balance(supervisor, shippers),
+        files=files(pipelines, shippers, most_files), sums=totals, balance=balance(supervisor, shippers),
         watches="notifications" if supervisor.watchers.is_notified else "scans only",
         open_files=len(supervisor.open_files), open_files_limit=supervisor.open_files.limit,
         memory_limit=settings.limits.memory, held_limit=settings.limits.deleted_files,
@@ -74,7 +74,7 @@ def _shipper_statuses(shippers: Sequence[Shipper], settings: Settings) -> list[S
 
 
 def down_sinks(supervisor: Supervisor) -> list[str]:
-    """Return the names of the sinks whose last attempt failed."""
+    """Return the names of the sinks that accept nothing now."""
     return sorted({shipper.sink_name for shipper in supervisor.shippers if shipper.is_down})
 
 
@@ -144,14 +144,19 @@ def balance_event(status: BalanceStatus) -> events.Balance:
 # ── files and volumes ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def files(pipelines: Mapping[str, WatchedPipeline], most: int | None) -> list[FileStatus]:
+def files(
+    pipelines: Mapping[str, WatchedPipeline], shippers: Sequence[Shipper], most: int | None
+) -> list[FileStatus]:
     """Return the tracked files. `most`: only this many by backlog, this many by size, and this many by name."""
     if most == 0:
         return []
     tracked = [(name, file) for name, pipeline in pipelines.items() for file in pipeline.tracker.unfinished_files()]
     if most is not None and len(tracked) > most:
         tracked = [tracked[index] for index in _first_in_some_order([file for _, file in tracked], most)]
-    return [_file_status(name, file) for name, file in tracked]
+    by_pipeline: dict[str, list[Shipper]] = {}
+    for shipper in shippers:
+        by_pipeline.setdefault(shipper.pipeline, []).append(shipper)
+    return [_file_status(name, file, by_pipeline.get(name, ())) for name, file in tracked]
 
 
 def _first_in_some_order(tracked: Sequence[TrackedFile], most: int) -> Iterable[int]:
@@ -169,11 +174,12 @@ def _backlog(file: TrackedFile) -> int:
     return file.count_unsettled(min(map(_OFFSET, file.settled.values()), default=0))
 
 
-def _file_status(pipeline: str, file: TrackedFile) -> FileStatus:
+def _file_status(pipeline: str, file: TrackedFile, shippers: Sequence[Shipper]) -> FileStatus:
     settled = {sink: checkpoint.offset for sink, checkpoint in file.settled.items()}
     parser = name_format(file.format) if file.format else ""
+    lag_s = {shipper.sink_name: shipper.lag_of_file(file.generation.id) for shipper in shippers}
     return FileStatus(
-        pipeline, _as_text(file.name), file.size, settled, file.is_open, not file.is_in_last_scan, parser
+        pipeline, _as_text(file.name), file.size, settled, file.is_open, not file.is_in_last_scan, parser, lag_s
     )  # fmt: skip
 
 

@@ -14,17 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_error
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.cli.status import ORDERS, StatusUnavailable, fetch_status, render_status
+from sidecar.cli.status import StatusUnavailable, fetch_status
+from sidecar.cli.status_screen import ORDERS, StatusScreen
 from sidecar.lib.units import parse_duration
 
 _HELP = "q quits, p pauses, s sorts files by {next}"
+_HELP_LINES = 2
+"""Lines below the status: an empty one and the keys."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
 def _run_plain(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
     console, before, status = PrintableConsole(), first, first
     while True:
-        console.print(render_status(status, before))
+        console.print(StatusScreen(status, before))
         sys.stdout.flush()
         time.sleep(every_s)
         before, status = status, fetch_status(directory)
@@ -65,9 +68,11 @@ def _run_plain(directory: Path, first: Mapping[str, Any], every_s: float) -> Non
 
 def _run_live(directory: Path, first: Mapping[str, Any], every_s: float) -> None:
     before, status, order, paused = first, first, 0, False
-    with _raw_keys(), Live(console=PrintableConsole(), auto_refresh=False, screen=True) as live:
+    console = PrintableConsole()
+    with _raw_keys(), Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
-            live.update(_add_help(render_status(status, before, ORDERS[order]), order, paused=paused), refresh=True)
+            shown = StatusScreen(status, before, ORDERS[order], height=console.height - _HELP_LINES)
+            live.update(Group(shown, Text(), _help(order, paused=paused)), refresh=True)
             key = _read_key(every_s)
             if key == "q":
                 return
@@ -77,9 +82,9 @@ def _run_live(directory: Path, first: Mapping[str, Any], every_s: float) -> None
                 before, status = status, fetch_status(directory)
 
 
-def _add_help(shown: RenderableType, order: int, *, paused: bool) -> RenderableType:
+def _help(order: int, *, paused: bool) -> Text:
     text = _HELP.format(next=ORDERS[(order + 1) % len(ORDERS)])
-    return Group(shown, Text(), Text(f"paused; {text}" if paused else text, "dim"))
+    return Text(f"paused; {text}" if paused else text, "dim")
 
 
 @contextmanager

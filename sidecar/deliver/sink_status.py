@@ -17,7 +17,8 @@ class SinkState(msgspec.Struct, frozen=True):
     """The state of a sink at one moment."""
 
     state: str
-    """The state: "new", "up", "retrying", "misconfigured", or "blocked" if the state directory cannot be written."""
+    """The state: "new", "up", "interrupted" (by an error that should end within seconds), "retrying",
+    "misconfigured", or "blocked" if the state directory cannot be written."""
 
     since: float
     """When this state began, in seconds since the epoch."""
@@ -32,7 +33,7 @@ class SinkState(msgspec.Struct, frozen=True):
 class SinkStatus:
     """Tracks the status of one sink.
 
-    Any thread may call `snapshot` and `is_down`. Only the shipper's thread may call the other methods.
+    Any thread may call `snapshot`. Only the shipper's thread may call the other methods.
     """
 
     def __init__(self, context: SinkContext) -> None:
@@ -48,11 +49,6 @@ class SinkStatus:
         """When writing to the state directory began to fail, and the error; None if it can be written."""
 
         self._diverted_day = 0.0
-
-    @property
-    def is_down(self) -> bool:
-        """Whether the last attempt to write failed as a whole."""
-        return bool(self._reported_error)
 
     def snapshot(self) -> SinkState:
         """Return the current state. While the state directory cannot be written, it is "blocked"."""
@@ -79,24 +75,23 @@ class SinkStatus:
         if self._reported_error == error.message or self._is_interruption(error):
             return
         self._reported_error = error.message
-        self._set_down(error)
+        self._set_state("misconfigured" if isinstance(error, Misconfigured) else "retrying", error)
         event = events.SinkMisconfigured if isinstance(error, Misconfigured) else events.SinkDown
         self._context.emit(event(self._context.pipeline, self._context.sink, str(error)))
 
     def _is_interruption(self, error: DeliveryError) -> bool:
         """Return whether the error should end by itself soon. Report such an interruption once."""
-        if self.is_down or not (isinstance(error, Retryable) and error.is_brief):
+        if self._reported_error or not (isinstance(error, Retryable) and error.is_brief):
             return False
         now = self._context.clock.monotonic()
         if self._interrupted_at is None:
             self._interrupted_at = now
-            self._set_down(error)
+            self._set_state("interrupted", error)
             self._context.emit(events.SinkInterrupted(self._context.pipeline, self._context.sink, str(error)))
         return now - self._interrupted_at < MAX_INTERRUPTION_S
 
-    def _set_down(self, error: DeliveryError) -> None:
-        self._state = "misconfigured" if isinstance(error, Misconfigured) else "retrying"
-        self._since, self._error = self._context.clock.now(), str(error)
+    def _set_state(self, state: str, error: DeliveryError) -> None:
+        self._state, self._since, self._error = state, self._context.clock.now(), str(error)
 
     def report_up(self) -> None:
         """Report that the sink is up, unless this was the last report."""

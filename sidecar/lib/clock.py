@@ -45,3 +45,12 @@ class FixedClock:
 def iso(seconds: float) -> str:
     """Convert seconds since the epoch to RFC 3339 text in UTC with microseconds, the form used in documents."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_iso(text: str) -> float | None:
+    """Convert RFC 3339 text with a zone to seconds since the epoch. Return None for other text."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo else None

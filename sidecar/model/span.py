@@ -76,6 +76,9 @@ class PendingSpan(msgspec.Struct):
     marks: Sequence[tuple[int, int]] = ()
     """Line ends near the end of the chunk, as in `Checkpoint.marks`."""
 
+    first_time: float | None = None
+    """Timestamp of the first record that has one, in seconds since the epoch."""
+
     settled: bool = False
     amounts: ByteCounts = msgspec.field(default_factory=ByteCounts)
     dead_letters: list[DeadLetter] = []

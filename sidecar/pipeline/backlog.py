@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sidecar.lib.clock import Clock
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import TrackedFile
@@ -52,13 +53,19 @@ class Backlog:
         """Return the unsettled bytes of the files whose last read failed."""
         return sum([size for cursor, size in self._list() if self._queue.has_failed(cursor)])
 
-    def lag(self, now: float) -> tuple[int, float]:
-        """Return how many unsettled bytes can be delivered now, and how many seconds ago the oldest was seen."""
+    def lag(self, clock: Clock) -> tuple[int, float]:
+        """Return how many unsettled bytes can be delivered now, and the age in seconds of their oldest line."""
         sizes = [(cursor, size - cursor.parked_bytes) for cursor, size in self._list()]
         behind = [(cursor, size) for cursor, size in sizes if size > 0 and self._is_deliverable(cursor)]
-        first_seen = [cursor.file.find_first_seen(cursor.settled.offset) for cursor, _ in behind]
-        oldest_s = max((now - at for at in first_seen if at is not None), default=0.0)
+        oldest_s = max((_age_of_first_line(cursor, clock) for cursor, _ in behind), default=0.0)
         return sum([size for _, size in behind]), oldest_s
+
+    def lag_of_file(self, file_id: int, clock: Clock) -> float:
+        """Return the age in seconds of the oldest unsettled line of a file; 0 if none can be delivered now."""
+        cursor = self._queue.get(file_id)
+        if cursor is None or cursor.unsettled_bytes <= cursor.parked_bytes or not self._is_deliverable(cursor):
+            return 0.0
+        return _age_of_first_line(cursor, clock)
 
     def progress(self) -> tuple[int, int]:
         """Return the bytes settled and the bytes seen of all files."""
@@ -79,3 +86,11 @@ class Backlog:
 
     def _is_deliverable(self, cursor: Cursor) -> bool:
         return self._queue.is_waiting(cursor) or bool(cursor.spans)
+
+
+def _age_of_first_line(cursor: Cursor, clock: Clock) -> float:
+    """Return the age of the first unsettled line: by its timestamp, else by the time when it was written or seen."""
+    if (time := cursor.first_unsettled_time) is not None:
+        return max(0.0, clock.now() - time)
+    written_at = cursor.file.find_written_at(cursor.settled.offset)
+    return 0.0 if written_at is None else max(0.0, clock.monotonic() - written_at)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.context import SinkContext
+from sidecar.lib.clock import parse_iso
 from sidecar.model.documents import WITHOUT_FRAMING, BulkFraming, CompressedDocuments, EncodedDocuments
 from sidecar.model.lines import Chunk
 from sidecar.model.span import PendingSpan
@@ -39,6 +40,7 @@ class ChunkProcessor:
         counters.unparsed_share = self._quality.unparsed_share
         counters.parse_timeouts += records.timeouts
         counters.undecodable += lines.replacement_count
+        span.first_time = parse_iso(next(filter(None, records.times), ""))
         part = BatchPart(documents, lines.ranges(), span, len(chunk.data))
         count_skipped(part.span, records)
         if records.failures:

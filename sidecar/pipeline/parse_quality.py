@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
+from sidecar.telemetry.condition import MAX_UNPARSED_SHARE
+
 WINDOW_LINES = 1000
 """Minimum number of recent lines over which the share is measured. Usually more, because whole chunks are counted."""
-
-MAX_UNPARSED_SHARE = 0.1
-"""Share of unparsed lines above which a warning is logged, once."""
 
 
 class ParseQuality:

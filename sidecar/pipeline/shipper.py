@@ -38,6 +38,7 @@ from sidecar.tail.cursor import Cursor
 from sidecar.tail.tracked_file import TrackedFile
 from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry import events
+from sidecar.telemetry.condition import is_down
 from sidecar.telemetry.counters import Counters
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.telemetry.snapshot import ShipperStatus
@@ -140,17 +141,21 @@ class Shipper(threading.Thread):
 
     @property
     def is_down(self) -> bool:
-        """Whether the last attempt to write to the sink failed as a whole."""
-        return self._status.is_down
+        """Whether the sink accepts nothing now."""
+        return is_down(self._status.snapshot().state)
 
     def status(self, destination: str) -> ShipperStatus:
         """Return the status and the lag of the sink. `destination`: its server and index, as text for users."""
         sink = self._status.snapshot()
-        lag_bytes, lag_s = self._backlog.lag(self._context.clock.monotonic())
+        lag_bytes, lag_s = self._backlog.lag(self._context.clock)
         return ShipperStatus(
             self.pipeline, self.sink_name, destination, sink.state, sink.since, sink.error, sink.error_class,
             lag_bytes, lag_s, self._sender.in_flight_bytes, self.counters, self._parking.snapshot(),
         )  # fmt: skip
+
+    def lag_of_file(self, file_id: int) -> float:
+        """Return the age in seconds of the oldest unsettled line of a file; 0 if none can be delivered now."""
+        return self._backlog.lag_of_file(file_id, self._context.clock)
 
     def unsettled(self) -> int:
         """Return the unsettled bytes of all tracked files."""

@@ -25,6 +25,7 @@ class Cursor:
     # More than fifteen attributes, because a chunk moves all of them together: what was read, searched and settled.
 
     __slots__ = (
+        "_first_time",
         "_settled_overlap",
         "charset",
         "crc",
@@ -81,6 +82,8 @@ class Cursor:
         """While records are parked, the checkpoint: the position before the first parked record. Else None."""
 
         self._settled_overlap = self.overlap
+        self._first_time: tuple[int, float | None] = (-1, None)
+        """Offset of the first chunk that was dropped to be read again, and the timestamp of its first record."""
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -91,6 +94,15 @@ class Cursor:
     def parked_bytes(self) -> int:
         """Bytes of all parked records."""
         return sum([item.end - item.start for item in self.parked]) if self.parked else 0
+
+    @property
+    def first_unsettled_time(self) -> float | None:
+        """Timestamp of the first unsettled record, in seconds since the epoch; None if it has none or is unread."""
+        span = next(iter(self.spans), None)  # the shipper's thread may change the list
+        if span is not None:
+            return span.first_time
+        offset, first_time = self._first_time
+        return first_time if offset == self.settled.offset else None
 
     @property
     def unsettled_bytes(self) -> int:
@@ -186,6 +198,8 @@ class Cursor:
 
     def rewind(self) -> None:
         """Drop the unsettled spans, and read again from the settled position."""
+        if self.spans:
+            self._first_time = self.spans[0].start, self.spans[0].first_time
         self.spans.clear()
         self.offset, self.overlap = self.settled.offset, self._settled_overlap
         self.crc = 0 if self.offset == 0 else self.settled.crc

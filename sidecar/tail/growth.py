@@ -131,18 +131,17 @@ class GrowthMonitor:
     def _store(self, file: TrackedFile, status: FileStat) -> bool:
         """Store this size and time of the file. Return whether it has grown."""
         is_new, has_grown, now = not file.modified, status.size > file.size, self._context.clock.monotonic()
+        written_at = now - max(self._context.clock.now() - status.modified, 0.0) if is_new else now
         file.disk_size = status.disk_size if status.is_final else UNKNOWN_SIZE
         file.modified, file.shrunk = status.modified, None
-        if is_new:
-            self._note_growth(now - max(self._context.clock.now() - status.modified, 0.0))
-        elif has_grown:
-            self._note_growth(now)
+        if is_new or has_grown:
+            self._note_growth(written_at)
         if not has_grown:
             return False
         file.size = status.size
         file.seen = max(file.seen, status.real_size)
         self._files.mark_active(file, now)
-        file.record_growth(now)
+        file.record_growth(now, written_at)
         if file.phase is FilePhase.DELIVERED:
             self._on_regrown(file)
         elif file.may_finish:

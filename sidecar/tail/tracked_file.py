@@ -172,7 +172,9 @@ class TrackedFile:
         self._claimed_end, self._claimed_tail = 0, b""
         """The largest end of a chunk that a shipper has claimed, and the bytes before it."""
 
-        self._growth: list[tuple[int, float]] = []
+        self._growth: list[tuple[int, float, float]] = []
+        """Sizes of the file, when each was first seen, and when it was probably reached, by the monotonic clock."""
+
         self._ledger = ledger
         self._descriptors = descriptors
         self._lock = threading.Lock()
@@ -330,21 +332,33 @@ class TrackedFile:
             self.is_in_copy, dict(self.settled), self._boundaries, self.intent, self.format,
         )  # fmt: skip
 
-    def record_growth(self, at: float) -> None:
-        """Record that the file has grown to `size` at this time, by the monotonic clock."""
+    def record_growth(self, at: float, written_at: float | None = None) -> None:
+        """Record that the file has grown to `size` at this time, by the monotonic clock.
+
+        `written_at`: when it was probably written, if that is earlier.
+        """
         grown, settled = self._growth, self.unread_from
         if grown and grown[-1][0] > self.size:
             grown = []
-        grown = [*(moment for moment in grown if moment[0] > settled), (self.size, at)]
+        newest = self.size, at, at if written_at is None else min(written_at, at)
+        grown = [*(moment for moment in grown if moment[0] > settled), newest]
         if len(grown) > _MAX_GROWTH_RECORDS:
             *older, newest = grown
-            grown = [(later[0], earlier[1]) for earlier, later in zip(older[::2], older[1::2], strict=True)]
+            grown = [(later[0], *earlier[1:]) for earlier, later in zip(older[::2], older[1::2], strict=True)]
             grown.append(newest)
         self._growth = grown
 
     def find_first_seen(self, offset: int) -> float | None:
         """Return when the byte at `offset` was first seen, or a slightly earlier time; None if it was not seen."""
-        return next((at for size, at in self._growth if size > offset), None)
+        return next((seen_at for size, seen_at, _ in self._growth if size > offset), None)
+
+    def find_written_at(self, offset: int) -> float | None:
+        """Return when the byte at `offset` was written, as far as this is known; None if it was not seen.
+
+        For bytes that the file had when it was opened, this is the time of the file. For others it is when they were
+        first seen.
+        """
+        return next((written_at for size, _, written_at in self._growth if size > offset), None)
 
     def next_boundary(self, offset: int) -> int | None:
         """Return the first recorded boundary after `offset`, at which an unterminated line was shipped; or None."""

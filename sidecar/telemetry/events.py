@@ -450,6 +450,15 @@ class NoSocket(Event, frozen=True):
         )
 
 
+class PageOpened(Event, frozen=True):
+    """The status page and the metrics can be opened in a browser."""
+
+    url: str
+
+    def text(self) -> str:
+        return f"the status page is at {self.url}, the metrics at {self.url}metrics"
+
+
 class NoListener(Event, frozen=True):
     """Metrics and probes over HTTP are not available."""
 

@@ -18,7 +18,7 @@ from sidecar.telemetry.snapshot import ConfigurationStatus, ShipperStatus, Snaps
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "log_sidecar_"
-_STATES = ("new", "up", "retrying", "misconfigured", "blocked")
+_STATES = ("new", "up", "interrupted", "retrying", "misconfigured", "blocked")
 _SINK_LABELS = ["pipeline", "sink"]
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
@@ -119,7 +119,11 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
         "Bytes that are ready for delivery and have no outcome yet (stored, dead letter, filtered, skipped, lost).",
         "lag_bytes",
     )
-    yield gauge("lag_seconds", "Seconds since the sidecar first saw the oldest byte without an outcome.", "lag_s")
+    yield gauge(
+        "lag_seconds",
+        "Age of the oldest of these lines: by its timestamp, else by when it was written or first seen.",
+        "lag_s",
+    )
     parked = [((*place, item.target), item.bytes) for place, each in placed for item in each.parked]
     yield _gauge(
         "parked_bytes", "Bytes that wait in their files because their target accepts no documents.",

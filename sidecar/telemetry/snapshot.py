@@ -34,8 +34,8 @@ class ShipperStatus:
     """Address of the sink and target of its documents, without credentials."""
 
     state: str
-    """`new` (nothing was sent yet), `up`, `retrying`, `misconfigured`, or `blocked`: the state directory cannot be
-    written or the dead letters are full, so nothing is sent."""
+    """`new` (nothing was sent yet), `up`, `interrupted` (by an error that should end within seconds), `retrying`,
+    `misconfigured`, or `blocked`: the state directory cannot be written or the dead letters are full."""
 
     since: float
     """When the sink entered this state, in seconds since the epoch."""
@@ -50,7 +50,7 @@ class ShipperStatus:
     """Bytes that are ready for delivery and not yet settled."""
 
     lag_s: float
-    """Seconds since the oldest of the `lag_bytes` was seen."""
+    """Age in seconds of the oldest line of the `lag_bytes`: by its timestamp, else by when it was written or seen."""
 
     in_flight_bytes: int
     """Bytes of log in requests without a result."""
@@ -77,6 +77,9 @@ class FileStatus:
 
     parser: str = ""
     """The parsers that were detected for the file; "" if its pipeline detects none."""
+
+    lag_s: Mapping[str, float] = field(default_factory=dict)
+    """For each sink, the age in seconds of the oldest unsettled line; 0 if none can be delivered now."""
 
 
 @dataclass(frozen=True, slots=True)

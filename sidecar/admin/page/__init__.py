@@ -18,6 +18,7 @@ from typing import Any
 from sidecar.admin.socket_server import Reply
 from sidecar.lib.terminal import escape_lines
 from sidecar.model.dead_letter import DeadLetter
+from sidecar.telemetry.condition import judge
 from sidecar.telemetry.snapshot import FileStatus, Snapshot
 
 _STYLES = ("vendor/uPlot.min.css", "page.css")
@@ -64,6 +65,7 @@ def render_status(
     worst = heapq.nlargest(MAX_FILES, snapshot.files, key=_backlog)
     body = {
         **asdict(replace(snapshot, files=worst)),
+        "condition": asdict(judge(snapshot)),
         "files_total": sum(totals.files for totals in snapshot.sums),
         "settings": settings,
         "letters": None if letters is None else [_letter_as_json(number, letter) for number, letter in letters],

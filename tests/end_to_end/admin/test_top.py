@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import selectors
 import subprocess
 import sys
@@ -22,11 +23,11 @@ def follow(folder: Path) -> tuple[str, ...]:
 
 
 class Terminal:
-    """A terminal of 120 columns with `sidecar top` in it, and everything that was shown on it."""
+    """A terminal with `sidecar top` in it, and everything that was shown on it."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, columns: int = 120, lines: int = 40) -> None:
         ours, theirs = pty.openpty()
-        environ = {**ENVIRON, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+        environ = {**ENVIRON, "TERM": "xterm", "COLUMNS": str(columns), "LINES": str(lines)}
         command = [sys.executable, "-m", "sidecar", "top", "--every", "200ms", "--state-dir", str(state)]
         self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ)
         os.close(theirs)
@@ -73,6 +74,30 @@ def test_it_shows_files_and_takes_keys(tmp_path: Path) -> None:
             assert terminal.ended() == 0
         finally:
             terminal.process.kill()
+
+
+def test_the_longest_error_leaves_room_for_the_rest_on_a_small_terminal(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("one\n" * 50)
+    host = f"search.{'a-very-long-name-of-a-namespace.' * 6}invalid"
+    sinks = [f"elasticsearch://{host}:9200/logs-{number}-{'x' * 100}" for number in range(3)]
+    to = [word for url in (*sinks, f"sqlite:///{tmp_path}/logs.db") for word in ("--to", url)]
+    with running(tmp_path / "own.log", f"{tmp_path}/app.log", *to, "--state-dir", f"{tmp_path}/state"):
+        sidecar("wait-ready", "--state-dir", f"{tmp_path}/state")
+        terminal = Terminal(tmp_path / "state", 80, 24)
+        try:
+            terminal.shows("3 of 4 sinks down")
+            terminal.shows("q quits")
+            terminal.shows("q quits")
+            frame = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.shown.rpartition("\x1b[H")[2]).splitlines()
+            terminal.press("q")
+            assert terminal.ended() == 0
+        finally:
+            terminal.process.kill()
+    assert len(frame) <= 24
+    assert all(len(line) <= 80 for line in frame), frame
+    text = "\n".join(frame)
+    for expected in ("3 of 4 sinks down", "default to elasticsearch", "retrying", "stored", "app.log", "q quits"):
+        assert expected in text, text
 
 
 @pytest.mark.parametrize("command", ["top", "status"])

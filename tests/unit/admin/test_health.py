@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from sidecar.admin.health import STUCK_AFTER_S, Health
+from sidecar.admin.health import Health
+from sidecar.telemetry.condition import STUCK_AFTER_S
 from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.testing import ManualClock
 from sidecar.watch.scanner import FileScanner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from sidecar.admin.socket_server import Reply
 from sidecar.app.endpoints import Endpoints
 from sidecar.app.supervisor import Supervisor
 from sidecar.errors import ConfigurationError
-from sidecar.telemetry.events import Event, NoListener, NoSocket
+from sidecar.telemetry.events import Event, NoListener, NoSocket, PageOpened
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.telemetry.snapshot import ConfigurationStatus
 from sidecar.testing import ManualClock
@@ -110,3 +111,14 @@ def test_a_running_sidecar_continues_where_it_cannot_listen(here: Asked, tmp_pat
         here.endpoints.open(supervisor)
         here.endpoints.apply(before, after)
     assert isinstance(here.emitted[-1], NoListener)
+
+
+@pytest.mark.parametrize(
+    ("listen", "shown"), [("127.0.0.1:0", "127.0.0.1"), (":0", "localhost"), ("[::1]:0", "[::1]")]
+)
+def test_the_address_of_the_page_is_in_the_log(here: Asked, tmp_path: Path, listen: str, shown: str) -> None:
+    with built_supervisor(build_settings(tmp_path, admin={"listen": listen})) as supervisor:
+        here.endpoints.open(supervisor)
+    (event,) = [event for event in here.emitted if isinstance(event, PageOpened)]
+    assert re.fullmatch(rf"http://{re.escape(shown)}:\d+/", event.url)
+    assert event.text() == f"the status page is at {event.url}, the metrics at {event.url}metrics"

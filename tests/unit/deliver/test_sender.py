@@ -20,6 +20,7 @@ from sidecar.model.span import PendingSpan
 from sidecar.sinks.contract import Sink
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
+from sidecar.telemetry.condition import is_down
 from sidecar.testing import ManualClock, ScriptedSink, numbered, rejected, retry, stored
 from tests.support.builders.files import ContextFixture
 
@@ -149,7 +150,7 @@ def test_after_a_failure_nothing_is_sent_until_the_pause_is_over(tmp_path: Path)
     was_idle = fixture.sender.is_idle
     assert not fixture.sender.is_available(fixture.clock.monotonic())
     assert fixture.sender.report_failure()
-    assert fixture.status.is_down
+    assert is_down(fixture.status.snapshot().state)
     fixture.sender.back_off()
     assert (was_idle, fixture.sender.is_idle) == (False, True)
     assert not fixture.sender.is_available(fixture.clock.monotonic() + 9.9)

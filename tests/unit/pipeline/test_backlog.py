@@ -1,12 +1,13 @@
 """How far one sink is behind."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from sidecar.pipeline.backlog import Backlog
 from sidecar.pipeline.read_queue import ReadQueue
-from tests.support.builders.files import FilesFixture, read
+from tests.support.builders.files import FilesFixture, read, settle
 
 
 @pytest.fixture
@@ -40,18 +41,45 @@ def test_an_unterminated_line_is_unsettled_and_no_lag(
     queue.add(cursor)
     backlog.mark(cursor.file)
     assert backlog.unsettled() == 16
-    assert backlog.lag(files.clock.monotonic()) == (0, 0.0)
+    assert backlog.lag(files.clock) == (0, 0.0)
     assert backlog.pending(None) == {}
 
 
-def test_lag_counts_what_can_be_delivered_and_how_long_ago_it_was_seen(
+def test_lag_counts_what_can_be_delivered_and_how_long_ago_the_file_was_written(
     files: FilesFixture, queue: ReadQueue, backlog: Backlog
 ) -> None:
-    cursor = files.write("a.log", b"a line\n")
+    (files.folder / "old.log").write_bytes(b"old\n")
+    os.utime(files.folder / "old.log", (files.clock.now() - 90.0,) * 2)
+    old = files.write("old.log", b"")
+    new = files.write("new.log", b"a line\n")
+    for cursor in (old, new):
+        queue.add(cursor)
+        queue.notify(cursor.file)
+        backlog.mark(cursor.file)
+    files.clock.advance(3.0)
+    assert backlog.lag(files.clock) == (11, 93.0)
+    assert [backlog.lag_of_file(cursor.file.generation.id, files.clock) for cursor in (old, new)] == [93.0, 3.0]
+    assert backlog.lag_of_file(1, files.clock) == 0.0
+
+
+def test_the_timestamp_of_the_first_unsettled_record_counts_before_the_time_of_the_file(
+    files: FilesFixture, queue: ReadQueue, backlog: Backlog
+) -> None:
+    cursor = files.write("a.log", b"one\ntwo\n")
     queue.add(cursor)
     backlog.mark(cursor.file)
-    read(cursor, 7)
-    assert backlog.lag(files.clock.monotonic() + 3.0) == (7, 3.0)
+    first, second = read(cursor, 4), read(cursor, 4)
+    first.first_time, second.first_time = files.clock.now() - 7200.0, files.clock.now() - 3600.0
+    assert backlog.lag(files.clock) == (8, 7200.0)
+    settle(first)
+    cursor.settle([first])
+    assert backlog.lag(files.clock) == (4, 3600.0)
+    cursor.rewind()
+    queue.notify(cursor.file)
+    assert backlog.lag(files.clock) == (4, 3600.0), "it is read again, and is as old as before"
+    second.first_time = files.clock.now() + 60.0
+    cursor.spans.append(second)
+    assert backlog.lag(files.clock) == (4, 0.0), "a clock that is ahead does not make lag negative"
 
 
 def test_pending_asks_for_no_more_than_was_there_before(
