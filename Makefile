@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 REQUIREMENTS := requirements/run.txt requirements/extras.txt requirements/build.txt requirements/dev.txt
 COMPILED := sidecar/lib/native/_native.c sidecar/sinks/mongodb/_bson.c
 READY := $(VENV)/.ready-$(shell cat $(REQUIREMENTS) pyproject.toml $(COMPILED) | cksum | cut -d' ' -f1)
-FUZZ_READY := $(VENV)/.fuzz-ready-$(shell cksum < requirements/fuzz.txt | cut -d' ' -f1)
+ready_for = $(VENV)/.$(1)-ready-$(shell cksum < requirements/$(1).txt | cut -d' ' -f1)
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-servers test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs
+.PHONY: help demo test test-servers test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs site
 
 help:
 	@echo "make demo    an application, a kill -9, and the balance, on the embedded database"
@@ -17,7 +17,8 @@ help:
 	@echo "make test-servers   the sinks against Elasticsearch 8 and 9, OpenSearch 2 and 3, FerretDB, Kafka; takes long"
 	@echo "make test-cluster   the tests on a real Kubernetes node; needs root"
 	@echo "make check   formatting, lint, types, import contracts, warnings of the C compiler"
-	@echo "make docs    write the tables of docs/reference/configuration.md from the settings"
+	@echo "make docs    write the generated parts of docs/reference from the source"
+	@echo "make site    build the documentation site into build/site; checks all links"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, compared with peers; BENCH=--quick is short"
 	@echo "make bench-check   compare with recorded benchmark ratios (informational)"
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS=60 for each target; TARGETS=... selects targets"
@@ -33,6 +34,14 @@ $(READY): $(REQUIREMENTS) pyproject.toml $(COMPILED)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$(REQUIREMENTS))
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.ready-* && touch $@
+
+# What one target alone needs is installed on request.
+define INSTALL
+$(call ready_for,$(1)): requirements/$(1).txt | $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt
+	@rm -f $(VENV)/.$(1)-ready-* && touch $$@
+endef
+$(foreach target,fuzz site,$(eval $(call INSTALL,$(target))))
 
 demo: $(READY)
 	$(BIN)/sidecar demo
@@ -91,6 +100,10 @@ docs: $(READY)
 	$(BIN)/python -m tests.support.settings_reference
 	$(BIN)/python -m tests.support.supported_logs
 
+# A broken link is a warning, and --quiet would hide it from --strict.
+site: $(call ready_for,site)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: $(READY)
 	mkdir -p build
 	$(BIN)/python -m tests.benchmarks $(BENCH) --markdown build/bench.md --plots build/bench
@@ -103,11 +116,7 @@ torture: $(READY)
 	-@$(MAKE) --no-print-directory components
 	$(BIN)/python -m tests.chaos.torture $(TORTURE)
 
-$(FUZZ_READY): requirements/fuzz.txt | $(READY)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
-	@rm -f $(VENV)/.fuzz-ready-* && touch $@
-
-fuzz: $(READY) $(FUZZ_READY)
+fuzz: $(call ready_for,fuzz)
 	$(BIN)/python -m tests.chaos.fuzz --seconds $(SECONDS) $(TARGETS)
 
 # Pins all requirements with the hashes of their files, for every platform: those of the image as pyproject.toml asks for
@@ -119,7 +128,7 @@ requirements:
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
-	for file in extras build dev fuzz; do \
+	for file in extras build dev fuzz site; do \
 		sed -n 's/^\([^ #]*==[^ ;]*\).*/\1/p' requirements/$$file.txt | $(LOCK) --no-deps - -o requirements/$$file.txt || exit 1; \
 	done
 

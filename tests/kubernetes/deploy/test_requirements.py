@@ -10,7 +10,7 @@ import pytest
 from tests.support.servers import ComponentMissing
 
 ROOT = Path(__file__).parents[3]
-LOCKED = ("run", "extras", "build", "dev", "fuzz", "kubernetes-tools")
+LOCKED = ("run", "extras", "build", "dev", "fuzz", "site", "kubernetes-tools")
 """Files of `requirements/`; all that there are."""
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 
@@ -53,6 +53,13 @@ def test_every_requirement_has_one_version_and_the_hashes_of_its_files(name: str
         assert re.fullmatch(r"[\w.-]+==[\w.]+", package), package
         assert hashes, package
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes), package
+
+
+def test_a_package_has_the_same_version_in_every_file() -> None:
+    files = [path.read_text() for path in (ROOT / "requirements").iterdir() if path.name != "kubernetes-tools.txt"]
+    versions = dict(pin for text in files for pin in re.findall(r"^(\S+)==(\S+)", text, re.MULTILINE))
+    for text in files:
+        assert not set(re.findall(r"^(\S+)==(\S+)", text, re.MULTILINE)) - versions.items()
 
 
 def test_no_other_file_of_requirements_is_there() -> None:
