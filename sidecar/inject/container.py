@@ -1,0 +1,176 @@
+"""Builds the container of the sidecar, and the one that copies the files of an image into a new volume."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from sidecar.inject import names
+from sidecar.inject.addition import Object
+from sidecar.inject.logs import LogAccess, Share
+from sidecar.inject.reasons import Caution, Note
+from sidecar.inject.settings import InjectionSettings
+
+USER_ID = 10001
+"""User and group of the image, for applications whose user is unknown or root."""
+
+PROBE_PERIOD_S = 60
+_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
+_COPY_DIRECTORY = "/log-sidecar-copy"
+_DEFAULT_GRACE_S = 30
+
+
+def default_grace(spec: Object) -> int:
+    """Return the grace period of the Pod, or what Kubernetes takes where a Pod has none."""
+    grace = spec.get("terminationGracePeriodSeconds")
+    return _DEFAULT_GRACE_S if grace is None else int(grace)
+
+
+def has_token(spec: Object) -> bool:
+    """Return whether Kubernetes mounts a token of its API into the containers of the Pod."""
+    return spec.get("automountServiceAccountToken") is not False
+
+
+def build_container(spec: Object, options: InjectionSettings, access: LogAccess) -> Object:
+    """Return the container of the sidecar for this Pod."""
+    resources = options.resources()
+    limits = {"limits": dict(resources.limits)} if resources.limits else {}
+    return {
+        "name": names.CONTAINER,
+        "image": options.image,
+        "imagePullPolicy": options.image_pull_policy,
+        **({"restartPolicy": "Always"} if options.mode == "native" else {}),
+        "env": _environment(spec, options, access),
+        "livenessProbe": {
+            "exec": {"command": ["sidecar", "probe", "live"]},
+            "periodSeconds": PROBE_PERIOD_S,
+            "timeoutSeconds": 10,
+        },
+        "resources": {"requests": dict(resources.requests), **limits},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "runAsNonRoot": True,
+            **_user(spec, options, access),
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumeMounts": [*access.mounts, *_own_mounts(spec, options)],
+    }
+
+
+def _own_mounts(spec: Object, options: InjectionSettings) -> list[Object]:
+    mounts: list[Object] = [{"name": names.STATE, "mountPath": "/var/lib/sidecar"}]
+    if options.config_map:
+        mounts.append({"name": names.CONFIG, "mountPath": "/etc/sidecar", "readOnly": True})
+    if options.secret:
+        mounts.append({"name": names.SECRET, "mountPath": "/etc/sidecar-secret", "readOnly": True})
+    mounts.append({"name": names.PODINFO, "mountPath": "/etc/podinfo", "readOnly": True})
+    if has_token(spec):
+        # An empty volume over the token: the sidecar reads text that others write, and needs no access to the API.
+        mounts.append({"name": names.NO_TOKEN, "mountPath": _TOKEN_DIRECTORY, "readOnly": True})
+    return mounts
+
+
+def _environment(spec: Object, options: InjectionSettings, access: LogAccess) -> list[Object]:
+    values = {
+        "SIDECAR_MODE": options.mode,
+        "SIDECAR_GRACE": str(default_grace(spec)),
+        "SIDECAR_ON_CONFIG_ERROR": "park",
+    }
+    if options.mode == "classic":
+        values["SIDECAR_POD_RESTART_POLICY"] = spec.get("restartPolicy") or "Always"
+        if options.exit_when:
+            values["SIDECAR_EXIT_WHEN"] = options.exit_when
+    values |= (
+        {"SIDECAR_CONFIG": "/etc/sidecar/sidecar.yaml"} if options.config_map else _configuration(options, access)
+    )
+    if len(access.pipelines) == 1:
+        values["CONTAINER_NAME"] = next(iter(access.pipelines))
+    fields = {
+        "POD_NAME": "metadata.name",
+        "POD_NAMESPACE": "metadata.namespace",
+        "POD_UID": "metadata.uid",
+        "NODE_NAME": "spec.nodeName",
+    }
+    return [
+        *({"name": name, "value": value} for name, value in values.items()),
+        *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()),
+    ]
+
+
+def _configuration(options: InjectionSettings, access: LogAccess) -> dict[str, str]:
+    """Return the variables that configure a sidecar without a ConfigMap: a pipeline for each container."""
+    values = {"SIDECAR_SINKS__LOGS__URL": options.sink}
+    if options.secret:
+        values["SIDECAR_SECRETS_DIR"] = "/etc/sidecar-secret"
+    for container, globs in access.pipelines.items():
+        prefix = f"SIDECAR_PIPELINES__{re.sub('[^A-Z0-9]', '_', container.upper())}"
+        transforms: list[Any] = ["kubernetes"]
+        if len(access.pipelines) > 1:
+            transforms.append({"add": {"kubernetes.container.name": container}})
+        values[f"{prefix}__PATHS"] = json.dumps(globs)
+        if options.exclude:
+            values[f"{prefix}__EXCLUDE"] = json.dumps(options.exclude)
+        values[f"{prefix}__PARSER"] = options.parser
+        values[f"{prefix}__TRANSFORMS"] = json.dumps(transforms)
+    return values
+
+
+def _application(spec: Object, access: LogAccess) -> Object:
+    """Return the container whose logs are read first."""
+    first = next(iter(access.pipelines))
+    return next(container for container in spec["containers"] if container["name"] == first)
+
+
+def _effective(spec: Object, container: Object, name: str) -> Any:
+    value = (container.get("securityContext") or {}).get(name)
+    return (spec.get("securityContext") or {}).get(name) if value is None else value
+
+
+def _user(spec: Object, options: InjectionSettings, access: LogAccess) -> Object:
+    if options.platform == "openshift":
+        return {}
+    if options.run_as != "auto":
+        return {"runAsUser": options.run_as}
+    application = _application(spec, access)
+    user = _effective(spec, application, "runAsUser")
+    if not user:
+        return {"runAsUser": USER_ID, "runAsGroup": USER_ID}
+    group = _effective(spec, application, "runAsGroup")
+    return {"runAsUser": user, **({"runAsGroup": group} if group else {})}
+
+
+def user_cautions(spec: Object, options: InjectionSettings, access: LogAccess) -> list[Note]:
+    """Return a caution if the sidecar may run as a user who cannot read the logs."""
+    if options.platform == "openshift" or (spec.get("securityContext") or {}).get("fsGroup"):
+        return []
+    user = _user(spec, options, access).get("runAsUser")
+    containers = [container for container in spec["containers"] if container["name"] in access.pipelines]
+    others = [container["name"] for container in containers if _effective(spec, container, "runAsUser") != user]
+    if not others:
+        return []
+    return [
+        Note(
+            Caution.W_UID,
+            f"the sidecar runs as {user}, and {others[0]} as another user; set runAsUser or fsGroup in the Pod"
+            " unless its log files are readable for all users",
+        )
+    ]
+
+
+def build_copier(spec: Object, share: Share, index: int) -> Object:
+    """Return an init container with the application's image that copies the files which the new volume hides."""
+    application = next(container for container in spec["containers"] if container["name"] == share.container)
+    context = application.get("securityContext")
+    return {
+        "name": f"{names.COPY_CONTAINER}-{index}" if index else names.COPY_CONTAINER,
+        "image": application.get("image", ""),
+        **({"imagePullPolicy": application["imagePullPolicy"]} if "imagePullPolicy" in application else {}),
+        "command": ["sh", "-c", 'if [ -d "$1" ]; then cp -a "$1/." "$2/"; fi', "sh", share.path, _COPY_DIRECTORY],
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+        **({"securityContext": context} if context else {}),
+        "volumeMounts": [{"name": share.volume, "mountPath": _COPY_DIRECTORY}],
+    }

@@ -1,0 +1,26 @@
+"""The names that the sidecar uses inside a Pod. They share one prefix, so that no application has them."""
+
+from __future__ import annotations
+
+CONTAINER = "log-sidecar"
+COPY_CONTAINER = "log-sidecar-copy"
+PREFIX = "log-sidecar-"
+
+LOGS = "log-sidecar-logs"
+STATE = "log-sidecar-state"
+CONFIG = "log-sidecar-config"
+SECRET = "log-sidecar-secret"  # noqa: S105 - the name of a volume
+PODINFO = "log-sidecar-podinfo"
+NO_TOKEN = "log-sidecar-no-token"  # noqa: S105 - the name of a volume
+
+ANNOTATIONS = "log-sidecar/"
+INJECT = "log-sidecar/inject"
+STATUS = "log-sidecar/status"
+REFUSED = "log-sidecar/refused"
+INJECTED = "log-sidecar/injected"
+EVICTABLE = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+
+
+def is_reserved(name: object) -> bool:
+    """Return whether a container or volume of this name belongs to the sidecar."""
+    return isinstance(name, str) and (name == CONTAINER or name.startswith(PREFIX))

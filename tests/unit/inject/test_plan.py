@@ -1,0 +1,451 @@
+"""The decisions of injection as a table, and what holds for every Pod."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.config.loader import load
+from sidecar.inject import names
+from sidecar.inject.addition import Addition, Insertion, Object, apply, json_patch
+from sidecar.inject.plan import plan
+from sidecar.inject.reasons import Caution, RefusalReason
+from sidecar.inject.settings import PROFILES, InjectionSettings
+from sidecar.inject.stamp import content_hash, read_stamp, removable, remove
+from tests.support.pods import pods
+
+SETTINGS = InjectionSettings(sink="elasticsearch://elasticsearch.logging:9200/logs")
+
+
+def pod(
+    mounts: list[Object] | None = None, volumes: list[Object] | None = None, annotations: Object | None = None,
+    container: Object | None = None, **spec: Any,
+) -> Object:  # fmt: skip
+    """Return a Pod with one container."""
+    web = {"name": "web", "image": "nginx:1.27", **(container or {})}
+    if mounts is not None:
+        web["volumeMounts"] = mounts
+    body: Object = {"containers": [web], **spec}
+    if volumes is not None:
+        body["volumes"] = volumes
+    return {
+        "metadata": {
+            "name": "shop",
+            "annotations": {"log-sidecar/" + key: v for key, v in (annotations or {}).items()},
+        },
+        "spec": body,
+    }
+
+
+def injected(item: Object, options: InjectionSettings = SETTINGS) -> tuple[Object, Object]:
+    """Return the Pod with the sidecar, and the container of the sidecar."""
+    addition = plan(item, options)
+    assert addition.refusal is None, addition.refusal
+    result = apply(item, addition.insertions)
+    every = [*result["spec"].get("initContainers", []), *result["spec"]["containers"]]
+    return result, next(container for container in every if container["name"] == names.CONTAINER)
+
+
+def log_mounts(container: Object) -> dict[str, Object]:
+    """Return the mounts of the sidecar that hold logs, by path."""
+    own = ("/var/lib/sidecar", "/etc/sidecar", "/etc/sidecar-secret", "/etc/podinfo")
+    return {
+        mount["mountPath"]: mount
+        for mount in container["volumeMounts"]
+        if mount["mountPath"] not in own and mount["name"] != names.NO_TOKEN
+    }
+
+
+def environment(container: Object) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+
+
+def refusal_of(item: Object, options: InjectionSettings = SETTINGS) -> RefusalReason | Caution | None:
+    addition = plan(item, options)
+    return addition.refusal.code if addition.refusal else None
+
+
+def cautions_of(item: Object, options: InjectionSettings = SETTINGS) -> set[str]:
+    return {note.code.name for note in plan(item, options).cautions}
+
+
+D = "/var/log/app"
+REUSED: dict[str, Object] = {
+    "emptyDir": {"emptyDir": {}},
+    "claim": {"persistentVolumeClaim": {"claimName": "data"}},
+    "ephemeral": {"ephemeral": {}},
+    "csi": {"csi": {"driver": "example.com"}},
+    "nfs": {"nfs": {"server": "nfs.example", "path": "/"}},
+}
+
+
+@pytest.mark.parametrize("path", [D, "/var/log", f"{D}/"])
+@pytest.mark.parametrize("kind", REUSED)
+def test_a_volume_at_the_directory_or_above_is_mounted_read_only_at_the_same_path(kind: str, path: str) -> None:
+    item = pod([{"name": "v", "mountPath": path, "subPath": "a"}], [{"name": "v", **REUSED[kind]}])
+    result, sidecar = injected(item)
+    path = path.rstrip("/")
+    assert log_mounts(sidecar) == {path: {"name": "v", "mountPath": path, "subPath": "a", "readOnly": True}}
+    assert result["spec"]["containers"] == item["spec"]["containers"]
+
+
+def test_a_volume_that_the_pod_does_not_define_is_a_claim_template() -> None:
+    _, sidecar = injected(pod([{"name": "data", "mountPath": D}]))
+    assert log_mounts(sidecar)[D]["name"] == "data"
+
+
+@pytest.mark.parametrize("kind", ["configMap", "secret", "projected", "downwardAPI", "image"])
+def test_a_volume_that_applications_cannot_write_is_refused(kind: str) -> None:
+    assert (
+        refusal_of(pod([{"name": "v", "mountPath": D}], [{"name": "v", kind: {}}])) is RefusalReason.E_MOUNT_CONFLICT
+    )
+
+
+def test_a_host_path_is_refused_unless_the_settings_allow_it() -> None:
+    item = pod([{"name": "v", "mountPath": D}], [{"name": "v", "hostPath": {"path": "/var/log"}}])
+    assert refusal_of(item) is RefusalReason.E_HOST_PATH
+    allowed = InjectionSettings(sink=SETTINGS.sink, allow_host_path=True)
+    assert log_mounts(injected(item, allowed)[1])[D]["readOnly"] is True
+
+
+def test_without_a_volume_the_application_and_the_sidecar_get_a_new_one() -> None:
+    result, sidecar = injected(pod())
+    assert result["spec"]["containers"][0]["volumeMounts"] == [{"name": names.LOGS, "mountPath": D}]
+    assert log_mounts(sidecar) == {D: {"name": names.LOGS, "mountPath": D, "readOnly": True}}
+    assert {"name": names.LOGS, "emptyDir": {"sizeLimit": "1Gi"}} in result["spec"]["volumes"]
+
+
+def test_a_volume_below_the_directory_is_mounted_inside_of_the_new_one() -> None:
+    item = pod([{"name": "v", "mountPath": f"{D}/deep"}], [{"name": "v", "emptyDir": {}}])
+    _, sidecar = injected(item)
+    assert log_mounts(sidecar) == {
+        f"{D}/deep": {"name": "v", "mountPath": f"{D}/deep", "readOnly": True},
+        D: {"name": names.LOGS, "mountPath": D},  # writable: the runtime makes the directory `deep` in it
+    }
+
+
+def test_a_config_map_below_the_directory_is_left_out() -> None:
+    item = pod([{"name": "v", "mountPath": f"{D}/conf"}], [{"name": "v", "configMap": {"name": "c"}}])
+    assert log_mounts(injected(item)[1]).keys() == {D}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/etc", "/usr", "/bin", "/lib", "/opt", "/home", "/var", "/proc/1", "/etc/app"]
+)
+def test_a_new_volume_never_hides_the_system(path: str) -> None:
+    assert refusal_of(pod(annotations={"logs": f"{path.rstrip('/')}/*.log"})) is RefusalReason.E_DIRECTORY
+
+
+@pytest.mark.parametrize("path", ["/var/log", "/var/log/nginx", "/usr/local/tomcat/logs"])
+def test_a_new_volume_at_a_directory_with_files_of_the_image_is_pointed_out(path: str) -> None:
+    item = pod(annotations={"logs": f"{path}/*.log"})
+    assert "W_MASK" in cautions_of(item)
+    assert "W_MASK" not in cautions_of(pod(annotations={"logs": "/srv/logs/*.log"}))
+
+
+def test_the_files_of_the_image_can_be_kept() -> None:
+    item = pod(
+        annotations={"logs": "/var/log/nginx/*.log", "keep-image-files": "true"}, initContainers=[{"name": "a"}]
+    )
+    result, _ = injected(item)
+    copier, sidecar, other = result["spec"]["initContainers"]
+    assert (copier["name"], copier["image"]) == (names.COPY_CONTAINER, "nginx:1.27")
+    assert copier["command"][-2:] == ["/var/log/nginx", copier["volumeMounts"][0]["mountPath"]]
+    assert (sidecar["name"], other["name"]) == (names.CONTAINER, "a")
+    assert "W_MASK" not in cautions_of(item)
+
+
+def test_several_globs_share_their_common_directory_unless_it_would_hide_the_system() -> None:
+    result, _ = injected(pod(annotations={"logs": "/srv/logs/a/*.log,/srv/logs/b/*.log"}))
+    assert [mount["mountPath"] for mount in result["spec"]["containers"][0]["volumeMounts"]] == ["/srv/logs"]
+    result, _ = injected(pod(annotations={"logs": "/var/log/a/*.log,/var/log/b/*.log"}))
+    mounts = result["spec"]["containers"][0]["volumeMounts"]
+    assert [mount["mountPath"] for mount in mounts] == ["/var/log/a", "/var/log/b"]
+    assert len({mount["name"] for mount in mounts}) == 2
+
+
+def two_containers(logs: str) -> Object:
+    item = pod(annotations={"logs": logs})
+    item["spec"]["containers"].append({"name": "worker", "image": "worker:1"})
+    return item
+
+
+def test_several_containers_have_a_volume_and_a_pipeline_each() -> None:
+    result, sidecar = injected(two_containers("web:/var/log/nginx/*.log,worker:/srv/logs/**/*.log"))
+    assert log_mounts(sidecar).keys() == {"/var/log/web/var/log/nginx", "/var/log/worker/srv/logs"}
+    values = environment(sidecar)
+    assert values["SIDECAR_PIPELINES__WEB__PATHS"] == '["/var/log/web/var/log/nginx/*.log"]'
+    assert values["SIDECAR_PIPELINES__WORKER__PATHS"] == '["/var/log/worker/srv/logs/**/*.log"]'
+    web, worker = result["spec"]["containers"]
+    assert web["volumeMounts"][0]["name"] != worker["volumeMounts"][0]["name"]
+
+
+def test_containers_that_name_the_same_directory_share_a_volume_that_is_read_once() -> None:
+    result, sidecar = injected(two_containers(f"web:{D}/*.log,worker:{D}/*.log"))
+    assert result["spec"]["containers"][0]["volumeMounts"] == result["spec"]["containers"][1]["volumeMounts"]
+    assert len(log_mounts(sidecar)) == 1
+    assert [name for name in environment(sidecar) if name.endswith("__PATHS")] == ["SIDECAR_PIPELINES__WEB__PATHS"]
+
+
+@pytest.mark.parametrize("logs", [f"{D}/*.log", "web:/var/log/nginx/*.log,worker:/srv/logs/**/*.log"])
+def test_the_sidecar_accepts_the_variables_that_it_gets(logs: str) -> None:
+    _, sidecar = injected(
+        two_containers(logs), InjectionSettings(sink=SETTINGS.sink, exclude=("*.gz",), secret="keys")
+    )
+    values = environment(sidecar)
+    del values["SIDECAR_SECRETS_DIR"]  # a directory of the Pod
+    configuration = load(None, values)
+    assert {path for pipeline in configuration.pipelines.values() for path in pipeline.paths}
+    assert list(configuration.sinks) == ["logs"]
+
+
+USERS = [
+    ({"runAsUser": 101}, {}, {"runAsUser": 101}, False),
+    ({"runAsUser": 101, "runAsGroup": 7}, {}, {"runAsUser": 101, "runAsGroup": 7}, False),
+    ({}, {"runAsUser": 102}, {"runAsUser": 102}, False),
+    ({"runAsUser": 0}, {"runAsUser": 102}, {"runAsUser": 10001, "runAsGroup": 10001}, True),
+    ({}, {}, {"runAsUser": 10001, "runAsGroup": 10001}, True),
+    ({}, {"fsGroup": 5}, {"runAsUser": 10001, "runAsGroup": 10001}, False),
+]
+
+
+@pytest.mark.parametrize(("container", "whole", "expected", "warned"), USERS)
+def test_the_sidecar_runs_as_the_user_of_the_application(
+    container: Object, whole: Object, expected: Object, warned: bool
+) -> None:
+    item = pod(container={"securityContext": container}, securityContext=whole)
+    context = injected(item)[1]["securityContext"]
+    assert {key: context[key] for key in ("runAsUser", "runAsGroup") if key in context} == expected
+    assert ("W_UID" in cautions_of(item)) is warned
+    assert apply(item, plan(item, SETTINGS).insertions)["spec"]["securityContext"] == whole
+
+
+def test_on_openshift_the_namespace_assigns_the_user() -> None:
+    context = injected(pod(), InjectionSettings(sink=SETTINGS.sink, platform="openshift"))[1]["securityContext"]
+    assert context["runAsNonRoot"] is True
+    assert not {"runAsUser", "runAsGroup"} & context.keys()
+
+
+def test_the_container_is_restricted_and_limits_neither_disk_nor_cpu() -> None:
+    for profile in PROFILES:
+        _, sidecar = injected(pod(annotations={"profile": profile}))
+        assert sidecar["resources"]["limits"].keys() == {"memory"}
+        assert sidecar["resources"]["requests"].keys() == {"cpu", "memory", "ephemeral-storage"}
+    context = sidecar["securityContext"]
+    assert context["readOnlyRootFilesystem"] is True
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert context["allowPrivilegeEscalation"] is False
+
+
+def test_the_token_of_the_api_is_hidden_where_the_pod_has_one() -> None:
+    path = "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert path in {mount["mountPath"] for mount in injected(pod())[1]["volumeMounts"]}
+    without = injected(pod(automountServiceAccountToken=False))[1]
+    assert path not in {mount["mountPath"] for mount in without["volumeMounts"]}
+
+
+@pytest.mark.parametrize(("grace", "expected"), [({}, "30"), ({"terminationGracePeriodSeconds": 60}, "60")])
+def test_the_grace_period_is_that_of_the_pod(grace: Object, expected: str) -> None:
+    assert environment(injected(pod(**grace))[1])["SIDECAR_GRACE"] == expected
+
+
+POSITIONS = [([], 0), (["migrate"], 0), (["istio-proxy", "migrate"], 1), (["istio-init", "linkerd-proxy", "a"], 2)]
+
+
+@pytest.mark.parametrize(("inits", "index"), POSITIONS)
+def test_the_sidecar_starts_first_but_after_the_proxy_of_a_mesh(inits: list[str], index: int) -> None:
+    item = pod()
+    if inits:
+        item["spec"]["initContainers"] = [{"name": name} for name in inits]
+    result, sidecar = injected(item)
+    assert result["spec"]["initContainers"][index] == sidecar
+    assert sidecar["restartPolicy"] == "Always"
+
+
+CLASSIC: list[tuple[Object, Object, RefusalReason | None]] = [
+    ({}, {}, None),
+    ({"restartPolicy": "Never"}, {}, RefusalReason.E_JOB_NO_EXIT),
+    ({"restartPolicy": "OnFailure"}, {}, RefusalReason.E_JOB_NO_EXIT),
+    ({"restartPolicy": "Never"}, {"exit-when": "idle=10s"}, None),
+    ({"restartPolicy": "Never"}, {"exit-when": "app-exits"}, None),
+    (
+        {"restartPolicy": "Never", "shareProcessNamespace": False},
+        {"exit-when": "app-exits"},
+        RefusalReason.E_PROCESSES,
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "annotations", "expected"), CLASSIC)
+def test_a_classic_sidecar_of_a_job_needs_a_rule_by_which_it_ends(
+    spec: Object, annotations: Object, expected: RefusalReason | None
+) -> None:
+    item = pod(annotations={"mode": "classic", **annotations}, **spec)
+    assert refusal_of(item) is expected
+    if expected is None:
+        result, sidecar = injected(item)
+        assert result["spec"]["containers"][-1] == sidecar
+        assert "restartPolicy" not in sidecar
+        assert ("shareProcessNamespace" in result["spec"]) is (annotations.get("exit-when") == "app-exits")
+
+
+POD_SPEC = {"spec": pod()["spec"]}
+REFUSED: list[tuple[Object, RefusalReason]] = [
+    (pod(annotations={"logs": "missing:/var/log/app/*.log"}), RefusalReason.E_NO_CONTAINER),
+    (pod(annotations={"logs": "app.log"}), RefusalReason.E_ANNOTATION),
+    (pod(annotations={"logs": "/var/log/../../etc/*.log"}), RefusalReason.E_ANNOTATION),
+    (pod(annotations={"profile": "enormous"}), RefusalReason.E_ANNOTATION),
+    (pod(annotations={"mode": "daemon"}), RefusalReason.E_ANNOTATION),
+    (pod(annotations={"secret": "keys"}), RefusalReason.E_ANNOTATION),
+    (pod(annotations={"sink": "https://elsewhere.example"}), RefusalReason.E_ANNOTATION),
+    (pod(volumes=[{"name": "log-sidecar-state", "emptyDir": {}}]), RefusalReason.E_NAME_TAKEN),
+    (pod(container={"name": "log-sidecar"}), RefusalReason.E_NAME_TAKEN),
+    (pod(os={"name": "windows"}), RefusalReason.E_WINDOWS),
+    (pod(nodeSelector={"kubernetes.io/os": "windows"}), RefusalReason.E_WINDOWS),
+    ({"spec": {"containers": []}}, RefusalReason.E_SHAPE),
+    ({"spec": {"containers": "web"}}, RefusalReason.E_SHAPE),
+    ({"metadata": {"annotations": {"kubernetes.io/config.mirror": "x"}}, **POD_SPEC}, RefusalReason.E_MIRROR),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("item", "expected"), REFUSED)
+def test_a_pod_that_cannot_have_the_sidecar_is_refused_with_a_reason(item: Object, expected: RefusalReason) -> None:
+    assert refusal_of(item) is expected
+
+
+def test_settings_without_a_sink_refuse_every_pod() -> None:
+    assert refusal_of(pod(), InjectionSettings()) is RefusalReason.E_NO_SINK
+    _, sidecar = injected(pod(), InjectionSettings(config_map="shop-logs"))
+    assert environment(sidecar)["SIDECAR_CONFIG"] == "/etc/sidecar/sidecar.yaml"
+
+
+CAUTIONS: list[tuple[Object, InjectionSettings, str]] = [
+    (pod(terminationGracePeriodSeconds=5), SETTINGS, "W_GRACE"),
+    (pod(hostNetwork=True), SETTINGS, "W_HOSTNET"),
+    (pod(), InjectionSettings(sink=SETTINGS.sink, image="registry:5000/log-sidecar"), "W_LATEST"),
+    (pod(annotations={"lgos": "/x"}), SETTINGS, "W_ANNOTATION"),
+    (pod(annotations={"mode": "classic", "exit-when": "app-exits"}), SETTINGS, "W_PROCESSES"),
+    (
+        pod(annotations={"mode": "classic", "exit-when": "app-exits"}, restartPolicy="OnFailure"),
+        SETTINGS,
+        "W_ONFAILURE",
+    ),
+    ({"metadata": {"annotations": {names.EVICTABLE: "scratch"}}, "spec": pod()["spec"]}, SETTINGS, "W_AUTOSCALER"),
+]
+
+
+@pytest.mark.parametrize(("item", "options", "expected"), CAUTIONS)
+def test_what_a_person_should_know_is_a_caution(item: Object, options: InjectionSettings, expected: str) -> None:
+    assert expected in cautions_of(item, options)
+    assert plan(item, options).outcome == "injected"
+
+
+def test_every_reason_is_in_a_test() -> None:
+    tested = {code.name for _, code in REFUSED} | {code.name for *_, code in CLASSIC if code}
+    elsewhere = {"E_HOST_PATH", "E_MOUNT_CONFLICT", "E_DIRECTORY", "E_NO_SINK"}
+    of_text = {"E_ALIAS", "E_EDITED", "E_FORM"}  # tests of the text
+    assert tested | elsewhere | of_text == {code.name for code in RefusalReason}
+    assert {code for *_, code in CAUTIONS} | {"W_MASK", "W_UID"} == {code.name for code in Caution}
+
+
+@pytest.mark.parametrize("place", ["labels", "annotations"])
+def test_a_pod_can_refuse_the_sidecar(place: str) -> None:
+    item = pod()
+    item["metadata"][place] = {names.INJECT: "false"}
+    assert plan(item, SETTINGS) == Addition()
+
+
+def test_a_sidecar_that_another_webhook_made_an_init_container_is_repaired() -> None:
+    result, _ = injected(pod())
+    stripped = copy.deepcopy(result)
+    del stripped["spec"]["initContainers"][0]["restartPolicy"]
+    addition = plan(stripped, SETTINGS)
+    assert addition.insertions == (Insertion(("spec", "initContainers", 0), "restartPolicy", "Always"),)
+    assert apply(stripped, addition.insertions) == result
+
+
+def patched(item: Object, operations: list[Object]) -> Object:
+    """Apply `add` operations of RFC 6902."""
+    result = copy.deepcopy(item)
+    for operation in operations:
+        *path, last = [key.replace("~1", "/").replace("~0", "~") for key in operation["path"].split("/")[1:]]
+        parent: Any = result
+        for key in path:
+            parent = parent[int(key)] if isinstance(parent, list) else parent[key]
+        if isinstance(parent, list):
+            parent.insert(int(last), copy.deepcopy(operation["value"]))
+        else:
+            parent[last] = copy.deepcopy(operation["value"])
+    return result
+
+
+def is_part_of(old: Any, new: Any) -> bool:
+    """Return whether everything of the old value is in the new one, in the same order."""
+    if isinstance(old, dict):
+        return isinstance(new, dict) and all(key in new and is_part_of(value, new[key]) for key, value in old.items())
+    if isinstance(old, list):
+        rest = iter(new)
+        return isinstance(new, list) and all(any(is_part_of(value, each) for each in rest) for value in old)
+    return bool(old == new)
+
+
+@given(pods(), st.sampled_from([SETTINGS, InjectionSettings(config_map="c", secret="s", allow_host_path=True)]))
+@settings(max_examples=150, deadline=None)
+def test_for_every_pod(item: Object, options: InjectionSettings) -> None:
+    before = copy.deepcopy(item)
+    addition = plan(item, options)
+    assert item == before
+    result = apply(item, addition.insertions)
+    if addition.refusal:
+        assert isinstance(addition.refusal.code, RefusalReason)
+        assert not addition.insertions
+        return
+    assert is_part_of(item, result)
+    assert plan(result, options).outcome == "unchanged"
+    assert patched(item, json_patch(addition.insertions)) == result
+    stamp = read_stamp(result)
+    assert stamp is not None
+    assert content_hash(result, stamp.added) == stamp.hash
+    assert remove(result, removable(result, stamp)) == item
+    volumes = {volume["name"] for volume in result["spec"]["volumes"]} | {"claim"}
+    for container in [*result["spec"].get("initContainers", []), *result["spec"]["containers"]]:
+        paths = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+        assert len(paths) == len(set(paths))
+        assert {mount["name"] for mount in container.get("volumeMounts", [])} <= volumes
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["logs", "exclude", "parser", "profile", "mode", "exit-when", "secret", "x"]),
+        JSON,
+        max_size=4,
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_hostile_annotations_never_raise_and_add_nothing_else(annotations: Object) -> None:
+    item = pod(annotations=annotations)
+    addition = plan(item, SETTINGS)
+    allowed = {("spec", "volumes"), ("spec", "initContainers"), ("metadata", "labels"), ("spec", "containers")}
+    for insertion in addition.insertions:
+        path = (*insertion.parent, insertion.key)
+        assert (
+            path[:2] in allowed or path[:2] == ("metadata", "annotations") or insertion.key == "shareProcessNamespace"
+        )
+
+
+@given(JSON)
+@settings(max_examples=100, deadline=None)
+def test_a_value_that_is_no_pod_is_refused(value: Any) -> None:
+    for item in (value, {"spec": value}, {"spec": {"containers": value}}, {"metadata": value, "spec": pod()["spec"]}):
+        assert plan(item, SETTINGS).outcome in ("refused", "injected", "unchanged")
