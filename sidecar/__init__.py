@@ -15,8 +15,8 @@ A line passes these stages in batches. Each package takes one kind of data and p
 Layers, from top to bottom; a package imports only from layers below its own:
 
     cli                           arguments and printing, one module for each command
-    app, tools, testing, inject   one run of the process; the other commands; the test kit for plug-ins; adds the
-                                  sidecar to the manifests of Pods
+    app, tools, testing, inject,  one run of the process; the other commands; the test kit for plug-ins; adds the
+    convert                       sidecar to the manifests of Pods; configurations of other tools
     pipeline                      builds the stages from the settings, and runs them for one pipeline and one sink
     config, deliver               settings and their sources; batches and retries
     the other stages, admin, kubernetes

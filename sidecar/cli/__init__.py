@@ -30,6 +30,7 @@ COMMANDS = {
     "check": "validate the configuration; --connect also tests each sink",
     "setup": "create what the sinks need on their servers, such as index templates; --print prints it",
     "config": "show the settings in use, and where each value comes from",
+    "convert": "convert a configuration of Filebeat, Fluent Bit, Promtail or Vector",
     "explain": "show the documents that sample lines become; needs no network",
     "bench": "measure how fast this machine ships the lines of a file",
     "dead-letters": "list, show, replay or purge documents that a sink rejected",

@@ -20,6 +20,11 @@ EXAMPLES = {
         "sidecar setup --print --config sidecar.yaml",
         "sidecar setup search --yes --config sidecar.yaml",
     ),
+    "convert": (
+        "sidecar convert filebeat.yml > sidecar.yaml",
+        "sidecar convert fluent-bit.conf --output sidecar.yaml",
+        "sidecar convert vector.json --from vector",
+    ),
     "explain": (
         "sidecar explain app.log",
         "sidecar explain --detect app.log > sidecar.yaml",

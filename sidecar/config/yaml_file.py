@@ -56,7 +56,7 @@ def read_yaml_file(path: Path, environ: Mapping[str, str]) -> YamlFile:
     except UnicodeDecodeError:
         problems.append(f"{path}: is not UTF-8 text; save it as UTF-8")
     except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        problems.append(_describe(path, error))
+        problems.append(describe_yaml_error(path, error))
     else:
         if data is not None and not isinstance(data, dict):
             problems.append(f"{path}: must be a mapping of names to values, such as `sinks:`")
@@ -170,7 +170,7 @@ _PROBLEMS = (
 _UNKNOWN_PROBLEM = "this is not valid YAML; check indentation, quotes and brackets"
 
 
-def _describe(path: Path, error: Exception) -> str:
+def describe_yaml_error(path: Path, error: Exception) -> str:
     """Return the problem and its line. The message of PyYAML is not used, because it may quote a password."""
     if isinstance(error, yaml.MarkedYAMLError):
         text = f"{error.problem} {error.context}"

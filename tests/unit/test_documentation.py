@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from sidecar.cli import COMMANDS, main
 from sidecar.config.pipeline import RuleTest
+from sidecar.convert.variables import required_names
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.conversions import FieldType
@@ -155,8 +156,12 @@ def configurations() -> list[str]:
 
 
 @pytest.mark.parametrize("configuration", configurations())
-def test_every_configuration_in_the_documentation_is_valid(configuration: str, tmp_path: Path) -> None:
+def test_every_configuration_in_the_documentation_is_valid(
+    configuration: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "sidecar.yaml"
+    for name in required_names(configuration):
+        monkeypatch.setenv(name, "value")
     file.write_text(re.sub(r"^state_dir: .*$", f"state_dir: {tmp_path}/state", configuration, flags=re.M))
     assert main(["check", "--config", str(file)]) == 0
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from sidecar.convert.kinds import KINDS as KINDS_OF_CONVERT
 from sidecar.parse.settings import BUILT_IN
 from sidecar.transform.registry import KINDS
-from tests.chaos.fuzz import encoding, framing, grouping, native, parsing, redaction, transforms
+from tests.chaos.fuzz import converting, encoding, framing, grouping, native, parsing, redaction, transforms
 
 _COMPILED = (
     "split_lines", "strip_braces", "join_columns", "contains", "are_ipv4", "count_byte", "needs_no_escaping",
@@ -22,6 +23,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     **{f"transform-{name}": partial(transforms.check, name) for name in KINDS},
     "redaction": redaction.check,
     "encoding": encoding.check,
+    **{f"convert-{kind}": partial(converting.check, kind) for kind in KINDS_OF_CONVERT},
 }
 """Each takes any bytes, and raises if something is not as it has to be."""
 

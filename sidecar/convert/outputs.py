@@ -1,0 +1,109 @@
+"""Settings of sinks that several tools write alike: hosts, credentials, certificates and names with fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote
+
+from sidecar.convert.model import Conversion, SinkDraft
+from sidecar.convert.source import Section
+from sidecar.convert.variables import has_reference, is_reference
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_PORT = 9200
+_FIRST_CONSTANT = re.compile(r"[A-Za-z0-9]")
+
+
+def set_hosts(
+    conversion: Conversion, sink: SinkDraft, hosts: Sequence[str], place: str, *, scheme: str = "http", path: str = ""
+) -> None:
+    """Set the hosts of a search server, without credentials and queries, which become other settings."""
+    urls = [_to_url(conversion, sink, host, place, scheme, path) for host in hosts]
+    if urls:
+        sink.settings["hosts"] = list(dict.fromkeys(filter(None, urls)))
+
+
+def _to_url(conversion: Conversion, sink: SinkDraft, host: str, place: str, scheme: str, path: str) -> str:
+    """Return the URL of a host, which may be written without scheme and port."""
+    if is_reference(host):
+        return host
+    text = host if _SCHEME.match(host) else f"{scheme}://{host}"
+    head, _, rest = text.partition("://")
+    authority, _, tail = rest.partition("/")
+    user_info, at, address = authority.rpartition("@")
+    address, tail = re.split("[?#]", address, maxsplit=1)[0], re.split("[?#]", tail, maxsplit=1)[0]
+    if "?" in rest or "#" in rest:
+        sink.leave_out(place, "hosts", "the query of a URL has no counterpart; use `parameters`")
+    if at:
+        user, colon, password = user_info.partition(":")
+        set_credentials(conversion, sink, _unquote(user), _unquote(password) if colon else "", place)
+    if not re.search(r":(?:\d+|\$\{[^}]*\})$", address):
+        address = f"{address}:{_PORT}"
+    tail = tail.strip("/") or path.strip("/")
+    return f"{head.lower()}://{address}{f'/{tail}' if tail else ''}"
+
+
+def _unquote(text: str) -> str:
+    return text if has_reference(text) else unquote(text)
+
+
+def set_credentials(conversion: Conversion, sink: SinkDraft, user: str, password: str, place: str) -> None:
+    """Set user and password; the password becomes a variable."""
+    if not user and not password:
+        return
+    if user and password:
+        sink.settings["username"] = conversion.public(user, f"{sink.name}_username", place)
+        sink.settings["password"] = conversion.secret(password, f"{sink.name}_password", place)
+    else:
+        sink.leave_out(place, "username" if user else "password", "user and password need each other")
+
+
+def set_tls_files(sink: SinkDraft, *, ca: str = "", certificate: str = "", key: str = "", place: str = "") -> None:
+    """Set the files with certificates. Certificates that are part of the configuration itself are left out."""
+    for name, value in (("ca_file", ca), ("client_certificate_file", certificate), ("client_key_file", key)):
+        if "-----BEGIN" in value:
+            sink.leave_out(place, name, "write the certificate or key into a file, and name this file")
+        elif value:
+            sink.settings[name] = value
+
+
+def set_headers(conversion: Conversion, sink: SinkDraft, headers: Section) -> None:
+    """Set the headers of requests. Their values become variables, because they may be secrets."""
+    values: dict[str, str] = {}
+    for name in headers.names():
+        if text := headers.text(name):
+            values[name] = conversion.secret(text, f"{sink.name}_header_{name}", headers.place_of(name))
+    if values:
+        sink.settings["headers"] = values
+
+
+def set_name(
+    sink: SinkDraft, setting: str, text: str, fields: re.Pattern[str], dates: Mapping[str, str], place: str
+) -> None:
+    """Set a name with fields and dates. `fields`: a pattern whose group is a field or a date.
+
+    `dates`: parts of date formats of the tool, the longest first → directives of the sidecar.
+    """
+    parts: list[str] = []
+    end = 0
+    for match in fields.finditer(text):
+        parts.append(text[end : match.start()].replace("%", "%%"))
+        parts.append(_replace_field(next(filter(None, match.groups()), ""), dates))
+        end = match.end()
+    parts.append(text[end:].replace("%", "%%"))
+    name = "".join(parts)
+    if any("{" in part and "}" not in part for part in parts) or not _FIRST_CONSTANT.match(parts[0]):
+        sink.leave_out(place, setting, "a name with a field must begin with constant text, as in logs-{field:other}")
+        return
+    sink.settings[setting] = name
+
+
+def _replace_field(text: str, dates: Mapping[str, str]) -> str:
+    if text.startswith("+"):
+        return re.sub("|".join(map(re.escape, dates)), lambda match: dates[match[0]], text[1:])
+    if text.startswith("%"):
+        return text
+    path, _, default = text.partition(":")
+    path = path.strip("[].").replace("][", ".")
+    return f"{{{path}:{re.sub('[^A-Za-z0-9_.-]', '_', default) or 'none'}}}"
