@@ -59,7 +59,7 @@ class Endpoints:
             return
         if self._socket:
             self._socket.close()
-        self._socket = SocketAdmin(directory, self.routes())
+        self._socket = SocketAdmin(directory, self._socket_routes())
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._socket.open()
@@ -91,7 +91,11 @@ class Endpoints:
             self._start_pusher(after.metrics)
 
     def sample(self) -> None:
-        """Add the current rates and lag of each shipper to the history, if a sample is due."""
+        """Add the current rates and lag of each shipper to the history, if a sample is due. Close taps of clients
+        that have gone.
+        """
+        if self._supervisor:
+            self._supervisor.taps.expire()
         if self._history and (supervisor := self._supervisor):
             self._history.sample(lambda: status.shipper_statuses(supervisor))
 
@@ -161,9 +165,17 @@ class Endpoints:
             "POST /drain": self._drain,
         }
 
+    def _socket_routes(self) -> Routes:
+        return {
+            **self.routes(),
+            "GET /tap": lambda query: self._poll_tap("socket", query),
+            "POST /tap/end": self._end_tap,
+        }
+
     def _page_routes(self, history: History) -> Routes:
         return {
             "GET /": lambda query: _import_page().render_page(),
+            "GET /tap.json": lambda query: self._poll_tap("page", query),
             "GET /status.json": lambda query: self._reply(self._page_reply, most_files=_import_page().MAX_FILES),
             "GET /history.json": lambda query: Reply(200, history.as_json()),
         }
@@ -183,6 +195,22 @@ class Endpoints:
         letters = status.recent_dead_letters(supervisor, page.MAX_LETTERS) if shows else None
         reply: Reply = page.render_status(snapshot, mask(settings), letters)
         return reply
+
+    def _poll_tap(self, kind: str, query: Query) -> Reply:
+        supervisor = self._supervisor
+        if supervisor is None:
+            return self._parked_reply()
+        if kind == "page" and not supervisor.settings.admin.show_documents:
+            return Reply(403, {"text": "set admin.show_documents to show lines here, or use `sidecar tap`"})
+        reply: Reply = import_module("sidecar.app.tap_routes").poll_tap(
+            supervisor.taps, kind, query, supervisor.settings.pipelines, self._clock
+        )
+        return reply
+
+    def _end_tap(self, query: Query) -> Reply:
+        if self._supervisor:
+            self._supervisor.taps.end("socket", query.get("name", ""))
+        return Reply(200, {"text": "closed"})
 
     def _drain(self, query: Query) -> Reply:
         if self._supervisor is None:

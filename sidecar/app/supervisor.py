@@ -20,6 +20,7 @@ from sidecar.lib.clock import Clock
 from sidecar.lib.roots import Roots
 from sidecar.pipeline.builder import SharedParts, dead_letter_limit
 from sidecar.pipeline.shipper import Shipper
+from sidecar.pipeline.tap import Taps
 from sidecar.state.database import open_database
 from sidecar.state.ledger import Ledger
 from sidecar.tail.open_files import OpenFileLimiter
@@ -74,7 +75,10 @@ class Supervisor:
         self.store = open_database(self.state_dir)
         self.ledger = Ledger(self.store, dead_letter_limit(settings))
         self.open_files = OpenFileLimiter(limit_open_files(settings.limits.open_files))
-        self._shared = SharedParts(self.ledger, clock, emit, environ, self.open_files, Roots(), self.heartbeats)
+        self.taps = Taps(clock)
+        self._shared = SharedParts(
+            self.ledger, clock, emit, environ, self.open_files, Roots(), self.heartbeats, self.taps
+        )  # fmt: skip
         self._copies = DeadLetterCopies(self.store, clock, emit)
         self.shippers: list[Shipper] = []
         self.pipelines: dict[str, WatchedPipeline] = {}

@@ -37,6 +37,7 @@ COMMANDS = {
     "checkpoints": "list the offset of each sink in each file; rewind or forget files",
     "status": "show sinks, bytes by outcome (stored, lost and others) and files of a running sidecar",
     "top": "show the status of a running sidecar, live",
+    "tap": "show lines of a running sidecar, live; or those of a file as its pipeline changes them",
     "probe": "check the health of a running sidecar, for Kubernetes probes",
     "drain": "wait until a running sidecar has delivered everything",
     "wait-ready": "wait until a running sidecar tails its files",

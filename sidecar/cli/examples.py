@@ -50,6 +50,11 @@ EXAMPLES = {
         "sidecar status --json --state-dir /var/lib/sidecar",
     ),
     "top": ("sidecar top --every 5s",),
+    "tap": (
+        "sidecar tap",
+        """sidecar tap app --stage transformed --filter 'log.level == "error"'""",
+        "sidecar tap --file app.log --parser json --stage parsed --limit 10",
+    ),
     "probe": (
         "sidecar probe live",
         "sidecar probe ready --sinks",

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole, make_text
-from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
+from sidecar.cli.options import add_pipeline_options, load_sample_settings
 from sidecar.cli.output import put_error, put_json, put_json_text, put_line, put_lines
 from sidecar.cli.stats_table import print_stats
 from sidecar.config.loader import from_command_line
@@ -56,15 +56,7 @@ def run(options: argparse.Namespace) -> int:
     """Print each event with its document, id and target; with `--stats` statistics, with `--detect` a proposal."""
     if options.detect:
         return _detect(options)
-    has_no_config = find_config_file(options) is None
-    settings = load_settings(
-        options, [options.file] if has_no_config else [], options.to or (["stdout:"] if has_no_config else [])
-    )
-    name = options.pipeline or next(iter(settings.pipelines))
-    if name not in settings.pipelines:
-        raise ConfigurationError(
-            f'the configuration has no pipeline "{name}"', hint=f"use one of {', '.join(settings.pipelines)}"
-        )
+    settings, name = load_sample_settings(options, options.file)
     if options.stats:
         return _stats(options, settings.pipelines[name])
     data = _read_sample(options.file, _MAX_SHOWN_BYTES + 1)

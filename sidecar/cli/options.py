@@ -84,6 +84,23 @@ def load_settings(options: argparse.Namespace, paths: list[str], to: list[str]) 
     return load_settings_with_sources(options, paths, to).settings
 
 
+def load_sample_settings(options: argparse.Namespace, file: str) -> tuple[Settings, str]:
+    """Return the settings for a sample file, and the name of the pipeline that `options.pipeline` selects.
+
+    Without a configuration, a pipeline for this file is built from the other options.
+    """
+    has_no_config = find_config_file(options) is None
+    settings = load_settings(
+        options, [file] if has_no_config else [], options.to or (["stdout:"] if has_no_config else [])
+    )
+    name = options.pipeline or next(iter(settings.pipelines))
+    if name not in settings.pipelines:
+        raise ConfigurationError(
+            f'the configuration has no pipeline "{name}"', hint=f"use one of {', '.join(settings.pipelines)}"
+        )
+    return settings, name
+
+
 def load_settings_with_sources(options: argparse.Namespace, paths: list[str], to: list[str]) -> LoadedSettings:
     """Return the same settings as `load_settings`, and where they come from."""
     overrides = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -41,7 +41,7 @@ class StatusScreen:
     ) -> None:
         self._status, self._before, self._order, self._height = status, before, order, height
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: object, options: ConsoleOptions) -> RenderResult:
         """Yield the parts for a console of this width."""
         status, is_bounded, width = self._status, self._height is not None, options.max_width
         findings = _findings(status, width, is_bounded=is_bounded)
@@ -165,13 +165,13 @@ def _sinks_table(status: Status, before: Status | None, shippers: Sequence[Statu
 
 
 def _format_rate(status: Status, before: Status | None, shipper: Status) -> str:
-    """Return the lines per second since `before`, or since the start."""
-    elapsed_s, lines = status["now"] - status["started_at"], shipper["counters"]["lines_read"]
+    """Return the lines that were settled per second since `before`, or since the start."""
+    elapsed_s, lines = status["now"] - status["started_at"], sum(shipper["counters"]["lines"].values())
     if before is not None and before is not status:
         elapsed_s = status["now"] - before["now"]
         for each in before["shippers"]:
             if (each["pipeline"], each["sink"]) == (shipper["pipeline"], shipper["sink"]):
-                lines -= each["counters"]["lines_read"]
+                lines -= sum(each["counters"]["lines"].values())
     return f"{max(0.0, lines) / elapsed_s:,.0f}" if elapsed_s > 0 else ""
 
 

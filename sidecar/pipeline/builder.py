@@ -32,6 +32,7 @@ from sidecar.parse.time.zones import Zones
 from sidecar.pipeline.auto_format import AutoStages
 from sidecar.pipeline.shipper import Shipper
 from sidecar.pipeline.stages import Stages, StageSelector
+from sidecar.pipeline.tap import Taps
 from sidecar.sinks import registry as sinks
 from sidecar.sinks.contract import IdentifiedSink, SinkSettings, TargetingSink
 from sidecar.state.dead_letters import DeadLetterLimit
@@ -61,6 +62,7 @@ class SharedParts:
     open_files: OpenFileLimiter
     roots: Roots
     heartbeats: Heartbeats
+    taps: Taps
 
 
 class PipelineParts(NamedTuple):
@@ -124,7 +126,7 @@ def _build_shipper(
     )
     return Shipper(
         name, sink_name, sink, stages, limits, tracker, shared.ledger, shared.clock, shared.emit,
-        heartbeats=shared.heartbeats,
+        heartbeats=shared.heartbeats, taps=shared.taps,
     )  # fmt: skip
 
 

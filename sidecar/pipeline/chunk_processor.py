@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.context import SinkContext
 from sidecar.lib.clock import parse_iso
-from sidecar.model.documents import WITHOUT_FRAMING, BulkFraming, CompressedDocuments, EncodedDocuments
-from sidecar.model.lines import Chunk
+from sidecar.model.documents import WITHOUT_FRAMING, BulkFraming, CompressedDocuments, Documents, EncodedDocuments
+from sidecar.model.lines import Chunk, LineBatch
+from sidecar.model.records import RecordBatch
 from sidecar.model.span import PendingSpan
 from sidecar.pipeline.accounting import count_skipped, count_undecodable
 from sidecar.pipeline.parse_quality import ParseQuality
 from sidecar.pipeline.stages import Stages
+from sidecar.pipeline.tap import TappedChunk, Taps
 from sidecar.telemetry import events
 from sidecar.telemetry.counters import add
 
@@ -20,8 +22,8 @@ from sidecar.telemetry.counters import add
 class ChunkProcessor:
     """Runs chunks through the stages. Only the shipper's thread may use it."""
 
-    def __init__(self, context: SinkContext, framing: BulkFraming | None) -> None:
-        self._context, self._framing = context, framing
+    def __init__(self, context: SinkContext, framing: BulkFraming | None, taps: Taps) -> None:
+        self._context, self._framing, self._taps = context, framing, taps
         self._quality = ParseQuality()
 
     def process(self, span: PendingSpan, chunk: Chunk, stages: Stages, *, compress: bool = False) -> BatchPart:
@@ -30,7 +32,7 @@ class ChunkProcessor:
         `span`: the span of the chunk. It is settled here if the chunk has no documents.
         """
         context, counters = self._context, self._context.counters
-        lines, records, documents = stages.documents(chunk)
+        lines, records, documents = self._run_stages(chunk, stages) if self._taps.open else stages.documents(chunk)
         counters.bytes_read += chunk.end - chunk.offset
         counters.lines_read += lines.count
         counters.unparsed += len(records.errors)
@@ -55,6 +57,13 @@ class ChunkProcessor:
         elif self._framing:
             part.documents = EncodedDocuments.from_documents(part.documents, self._framing)
         return part
+
+    def _run_stages(self, chunk: Chunk, stages: Stages) -> tuple[LineBatch, RecordBatch, Documents]:
+        """Run the stages, and offer the result to the open taps."""
+        parsed, (lines, records, documents) = stages.trace(chunk)
+        for tap in self._taps.open:
+            tap.offer(TappedChunk(self._context.pipeline, parsed, records, documents))
+        return lines, records, documents
 
     def _count_transform_failures(self, failures: Mapping[str, int]) -> None:
         for name, count in failures.items():

@@ -31,6 +31,7 @@ from sidecar.pipeline.committer import Committer
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.pipeline.stages import Stages, StageSelector
+from sidecar.pipeline.tap import Taps
 from sidecar.pipeline.target_breakers import TargetBreakers
 from sidecar.sinks.contract import BulkEncodingSink, CompressingSink, Sink
 from sidecar.state.ledger import Ledger
@@ -59,7 +60,7 @@ class Shipper(threading.Thread):
     def __init__(
         self, pipeline: str, sink_name: str, sink: Sink, stages: StageSelector, limits: BatchLimits,
         tracker: FileTracker, ledger: Ledger, clock: Clock, emit: events.Emit, spawn: Spawn | None = None,
-        heartbeats: Heartbeats | None = None,
+        heartbeats: Heartbeats | None = None, taps: Taps | None = None,
     ) -> None:  # fmt: skip
         super().__init__(name=f"{pipeline} to {sink_name}", daemon=True)
         self.pipeline, self.sink_name = pipeline, sink_name
@@ -88,7 +89,7 @@ class Shipper(threading.Thread):
         self._reader = ChunkReader(sink_name, stages, self._queue, self._backlog, self._committer, tracker)
         self._compressing_sink = sink if isinstance(sink, CompressingSink) else None
         framing = sink.envelope if isinstance(sink, BulkEncodingSink) else None
-        self._processor = ChunkProcessor(context, framing)
+        self._processor = ChunkProcessor(context, framing, taps or Taps(clock))
         self._session = SinkSession(context, sink, ledger, self._stop_now)
         self._sender = Sender(
             context, self._session, limits, self._status, self._inbox.put, self._on_delivered, spawn
@@ -140,6 +141,11 @@ class Shipper(threading.Thread):
         return self._sender.delivered_at
 
     @property
+    def in_flight_bytes(self) -> int:
+        """Bytes of log in requests without a result."""
+        return self._sender.in_flight_bytes
+
+    @property
     def is_down(self) -> bool:
         """Whether the sink accepts nothing now."""
         return is_down(self._status.snapshot().state)
@@ -150,7 +156,7 @@ class Shipper(threading.Thread):
         lag_bytes, lag_s = self._backlog.lag(self._context.clock)
         return ShipperStatus(
             self.pipeline, self.sink_name, destination, sink.state, sink.since, sink.error, sink.error_class,
-            lag_bytes, lag_s, self._sender.in_flight_bytes, self.counters, self._parking.snapshot(),
+            lag_bytes, lag_s, self.in_flight_bytes, self.counters, self._parking.snapshot(),
         )  # fmt: skip
 
     def lag_of_file(self, file_id: int) -> float:

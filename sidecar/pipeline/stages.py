@@ -46,6 +46,16 @@ class Stages(msgspec.Struct, frozen=True):
         records = self.records(lines)
         return lines, records, self.finisher.build(records)
 
+    def trace(self, chunk: Chunk) -> tuple[RecordBatch, tuple[LineBatch, RecordBatch, Documents]]:
+        """Run a chunk through all stages. Return the records of the parser, and the result of `documents`."""
+        lines = self.framing.frame(chunk)
+        stages = self.stages(lines)
+        _, parsed = next(stages)
+        records = parsed
+        for _, records in stages:  # noqa: B007 - the last ones are needed
+            pass
+        return parsed, (lines, records, self.finisher.build(records))
+
     def records(self, lines: LineBatch) -> RecordBatch:
         """Parse lines and apply all transforms."""
         *_, (_, records) = self.stages(lines)

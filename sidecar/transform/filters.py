@@ -15,7 +15,7 @@ from sidecar.lib.jsontext.edit import read
 from sidecar.lib.jsontext.nested import possible_root_names
 from sidecar.lib.user_regex import RegexTimeBudget, compile_user_regex
 from sidecar.model.records import RecordBatch
-from sidecar.transform.expression import Expression
+from sidecar.transform.expression import Expression, Search
 
 _TIMEOUT_MESSAGE = "{}: the pattern exceeded its time limit, so the record is kept"
 _MASK = 2**64 - 1
@@ -50,6 +50,24 @@ class ConditionFilter:
             records, self._rule,
             lambda index: index not in errors and self._matches(rows[index], search) is not self._keeps,
         )  # fmt: skip
+
+
+class ExpressionMatcher:
+    """Decides which JSON objects match an expression. A pattern that times out does not match."""
+
+    def __init__(self, expression: Expression) -> None:
+        self._matches, self._columns = expression.condition, _Columns(expression.fields)
+
+    def __call__(self, members: Sequence[str]) -> list[bool]:
+        """Return for each object, given as its JSON text without the braces, whether it matches."""
+        search = RegexTimeBudget().search
+        return [self._is_match(row, search) for row in self._columns.read_values(members)]
+
+    def _is_match(self, row: Sequence[str | None], search: Search) -> bool:
+        try:
+            return self._matches(row, search)
+        except TimeoutError:
+            return False
 
 
 class LineFilter:

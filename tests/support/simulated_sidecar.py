@@ -24,6 +24,7 @@ from sidecar.model.batch import Batch, Refusal, Rejection, WriteResult
 from sidecar.model.documents import BulkFraming
 from sidecar.pipeline.builder import SharedParts, boundary_rules, build_stage_selector
 from sidecar.pipeline.shipper import Shipper
+from sidecar.pipeline.tap import Taps
 from sidecar.state.database import Database, open_database
 from sidecar.state.dead_letters import DeadLetterLimit
 from sidecar.state.ledger import Ledger
@@ -238,7 +239,7 @@ class SimulatedSidecar:
         self.logs.mkdir(exist_ok=True)
         self.state = state or folder / "state"
         self.clock, self.crash_after = ManualClock(1_000.0, wall_offset=FIRST_NOW), CrashAfter()
-        self.heartbeats = Heartbeats(self.clock)
+        self.heartbeats, self.taps = Heartbeats(self.clock), Taps(self.clock)
         self.destinations = {name: Destination(self.crash_after) for name in sinks}
         self.events: list[Event] = []
         self._changes = 0
@@ -291,11 +292,12 @@ class SimulatedSidecar:
             self.descriptors,
             Roots(),
             self.heartbeats,
+            self.taps,
         )
         return Shipper(
             "app", name, self.destinations[name], build_stage_selector("app", self._settings, shared),
             self.limits, self.tracker, self.ledger, self.clock, self.events.append,
-            spawn=lambda task: task(), heartbeats=self.heartbeats,
+            spawn=lambda task: task(), heartbeats=self.heartbeats, taps=self.taps,
         )  # fmt: skip
 
     def kill(self) -> None:

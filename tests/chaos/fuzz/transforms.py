@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from sidecar.lib.jsontext.nested import flatten
 from sidecar.model.lines import SkippedRange
 from sidecar.pipeline.stages import Stages
+from sidecar.pipeline.tap import HIDDEN, STAGES, TappedChunk, render_chunk
 from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 from tests.chaos.fuzz.json_leaves import is_object
 from tests.chaos.fuzz.parsing import written
@@ -62,6 +64,7 @@ def check(kind: str, data: bytes) -> None:
     if kind == "user_agent":
         lines.append(json.dumps({"user_agent": {"original": fuzzed.one_of(_CLIENTS) + fuzzed.text()}}).encode())
     texts, filtered = _shipped(pipeline, 100, lines)
+    _check_tap(pipeline, lines)
     for text in texts.values():
         assert is_object(text) or "\\ud" in text.lower(), text
         assert "\n" not in text
@@ -75,6 +78,17 @@ def check(kind: str, data: bytes) -> None:
         offset += len(line) + 1
     assert texts == alone
     assert filtered == left_out
+
+
+def _check_tap(pipeline: Stages, lines: Sequence[bytes]) -> None:
+    """A tap shows each document at every stage, and never a value that the document does not have."""
+    parsed, (_, records, documents) = pipeline.trace(chunk(b"".join(b"%b\n" % line for line in lines), 100))
+    tapped = TappedChunk("app", parsed, records, documents)
+    for stage in STAGES:
+        assert [event.offset for event in render_chunk(tapped, 0, stage, None).events] == list(documents.starts)
+    for event, text in zip(render_chunk(tapped, 0, "parsed", None).events, documents.json_lines(), strict=True):
+        stored = {str(value) for value in flatten(text).values()}
+        assert {str(value) for value in flatten(event.text).values()} <= {*stored, HIDDEN}
 
 
 def _shipped(pipeline: Stages, offset: int, lines: Sequence[bytes]) -> tuple[dict[int, str], set[tuple[int, str]]]:

@@ -183,6 +183,8 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
                         ["rewind", "--all", *state], ["forget", *state]],
         "status": [state, [*state, "--json"], ["--state-dir", missing]],
         "top": [["--every", "100ms", *state], ["--state-dir", missing]],
+        "tap": [["--file", file, "--parser", "json"], ["--file", file, "--parser", "json", "--stage", "parsed"],
+                ["--filter", HOSTILE, *state], [HOSTILE, *state], ["--file", missing], ["--state-dir", missing]],
         "probe": [[kind, *extra, *where] for kind in ("startup", "live", "ready") for extra in ([], ["--sinks"])
                   for where in (state, ["--state-dir", missing])],
         "drain": [["--timeout", "0.1s", *state], ["--state-dir", missing]],

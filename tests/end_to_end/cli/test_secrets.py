@@ -115,6 +115,8 @@ def test_no_secret_is_in_anything_that_a_sidecar_says(tmp_path: Path) -> None:
         }
         for command in (["status"], ["status", "--json"], ["probe", "ready", "--sinks"]):
             said[" ".join(command)] = sidecar(*command, "--state-dir", state).stdout
+        tap = sidecar("tap", "--config", str(config), "--file", f"{tmp_path}/app.log", "--stage", "parsed")
+        said["tap"] = tap.stdout + tap.stderr
     for command in (["check", "--config", str(config)], ["check", "--config", str(config), "--connect"]):
         done = sidecar(*command)
         said[" ".join(command)] = done.stdout + done.stderr

@@ -1,7 +1,9 @@
 """A chunk becomes documents, and everything that came of its lines is counted."""
 
 import json
+import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from sidecar.model.documents import BulkFraming, CompressedDocuments, EncodedDoc
 from sidecar.model.lines import Chunk
 from sidecar.pipeline.builder import build_stages
 from sidecar.pipeline.chunk_processor import ChunkProcessor
+from sidecar.pipeline.tap import Tap, Taps
 from tests.support.builders.files import FilesFixture
 
 
@@ -22,7 +25,8 @@ class ProcessorFixture(FilesFixture):
         super().__init__(folder)
         settings = PipelineSettings.model_validate({"paths": [str(folder / "*.log")], **pipeline})
         self.stages = build_stages(settings, self.clock, "host", {})
-        self.processor = ChunkProcessor(self.context, framing)
+        self.taps = Taps(self.clock)
+        self.processor = ChunkProcessor(self.context, framing, self.taps)
 
     def process(self, data: bytes, *, compress: bool = False) -> BatchPart:
         cursor = self.write("a.log", data)
@@ -92,3 +96,25 @@ def test_documents_are_compressed_on_request_and_their_ranges_stay(tmp_path: Pat
     assert [json.loads(text)["message"] for text in part.documents.json_lines()] == ["one", "two"]
     assert list(part.documents.starts) == list(part.ranges.starts) == [0, 5]
     assert part.ranges.ends_of([0, 5]) == [4, 9]
+
+
+def test_without_a_tap_no_code_of_taps_runs(fixture: ProcessorFixture) -> None:
+    """Shippers must not notice that taps exist: the calls are counted by an interpreter hook."""
+    calls: list[str] = []
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.endswith("pipeline/tap.py"):
+            calls.append(frame.f_code.co_name)
+
+    def process() -> list[str]:
+        calls.clear()
+        sys.setprofile(profile)
+        try:
+            fixture.process(b"one\n" * 100)
+        finally:
+            sys.setprofile(None)
+        return list(calls)
+
+    assert process() == []
+    fixture.taps.find("socket", "me", (), lambda: Tap(None, "document", None, fixture.clock))
+    assert process() == ["offer"], "once for the chunk, and not for its lines"
