@@ -8,12 +8,12 @@ and, if there is doubt, the checksum of everything before the checkpoint.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from sidecar.model.checkpoint import KnownFile
 from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, checksum
 from sidecar.tail.rotation_names import is_rotation_of
 from sidecar.tail.source import Postponed, ScanAllowance, Source, read_head
-from sidecar.tail.tracked_file import TrackedFile
 
 MIN_PROOF_BYTES = 256
 """Minimum number of equal bytes that prove that one file is a copy of another. Fewer may be equal by chance."""
@@ -30,6 +30,12 @@ _ALWAYS_COMPARED_BYTES = 256 << 10
 
 _TIME_SLACK_S = 2.0
 """Tolerance for comparing times, because some file systems and tools store them in steps of two seconds."""
+
+
+class Readable(Protocol):
+    """A file whose bytes can be read by offset."""
+
+    def pread(self, length: int, offset: int) -> bytes: ...
 
 
 class _Progress:
@@ -86,7 +92,9 @@ class ContentComparer:
             return False
         return self.agrees(known, source)
 
-    def compare_files(self, file: TrackedFile, source: Source, start: int, end: int, crc: int = 0) -> tuple[int, int]:
+    def compare_files(
+        self, original: Readable, source: Source, start: int, end: int, crc: int = 0
+    ) -> tuple[int, int]:
         """Compare two files from `start` to `end`. `crc`: checksum of the bytes before `start`.
 
         Return the offset up to which they are equal, and the checksum up to there. The offset is -1 if they differ,
@@ -96,7 +104,7 @@ class ContentComparer:
             while start < end:
                 self._charge(0)
                 piece = source.pread(min(_SLICE_BYTES, end - start), start)
-                if not piece or file.pread(len(piece), start) != piece:
+                if not piece or original.pread(len(piece), start) != piece:
                     return -1, crc
                 start, crc = start + len(piece), checksum(piece, crc)
                 self._charge(len(piece))
@@ -179,14 +187,16 @@ def may_be_partial_copy_of(known: KnownFile, source: Source, path: str) -> bool:
         return True
 
 
-def may_become_copy_of(file: TrackedFile, source: Source) -> bool:
-    """Return whether `source` has the same content as the beginning of `file`, so it may be an unfinished copy."""
+def may_become_copy_of(original: Readable, original_size: int, source: Source) -> bool:
+    """Return whether `source` has the same content as the beginning of `original`: it may be an unfinished copy."""
     try:
         size, head = source.status().size, read_head(source)
-        if not head or size > file.size:
+        if not head or size > original_size:
             return False
         back = min(OVERLAP_BYTES, size)
-        return file.pread(len(head), 0) == head and file.pread(back, size - back) == source.pread(back, size - back)
+        return original.pread(len(head), 0) == head and original.pread(back, size - back) == source.pread(
+            back, size - back
+        )
     except Postponed:
         return True
 

@@ -11,7 +11,7 @@ import msgspec
 
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
-from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer
+from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer, Readable
 from sidecar.tail.context import COPY_QUIET_S, TailContext
 from sidecar.tail.rotation_names import COMPRESSED, is_rotation_of
 from sidecar.tail.siblings import Key
@@ -92,13 +92,22 @@ class CopyCandidates:
         return self._by_key.get(candidate.source.identity.key) is candidate
 
     def is_waiting(self, candidate: CopyCandidate, original: TrackedFile | None, links: int) -> bool:
-        """Return whether a candidate that agrees with its original may still grow to a complete copy."""
-        if not links or self._context.is_ending:
+        """Return whether a candidate that agrees with its original may still grow to a complete copy.
+
+        `original`: the original if it is tracked. `links`: number of hard links of the candidate.
+        """
+        if not links:
+            return False
+        is_compressed = candidate.place.name.endswith(COMPRESSED)
+        is_related = is_rotation_of(candidate.original.path, candidate.place.name)
+        if is_compressed and is_related and not self.is_complete(candidate):
+            return True  # it is being compressed, however long this takes; if the sidecar ends, the next run decides
+        if self._context.is_ending:
             return False
         is_being_replaced = (
             original is not None and not original.is_in_last_scan and original.phase is not FilePhase.DELIVERED
         )
-        if candidate.place.name.endswith(COMPRESSED) and is_being_replaced:
+        if is_compressed and is_being_replaced:
             return True
         return self._context.clock.monotonic() - candidate.grown_at < COPY_QUIET_S
 
@@ -109,9 +118,9 @@ class CopyCandidates:
             candidate.size, candidate.grown_at = status.size, self._context.clock.monotonic()
         return status.links
 
-    def agrees(self, candidate: CopyCandidate, original: TrackedFile) -> bool:
+    def agrees(self, candidate: CopyCandidate, original: Readable, original_size: int) -> bool:
         """Compare a candidate further. Return whether all compared bytes are equal to those of the original."""
-        if candidate.size > original.size:
+        if candidate.size > original_size:
             return False
         compared, candidate.crc = self._comparer.compare_files(
             original, candidate.source, candidate.compared, candidate.size, candidate.crc

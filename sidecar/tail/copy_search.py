@@ -85,6 +85,11 @@ class CopySearch:
         """Return the search for this generation, or None."""
         return self._lost.get(number)
 
+    def is_comparing(self, number: int) -> bool:
+        """Return whether a comparison for this generation was postponed to the next scan."""
+        lost = self._lost.get(number)
+        return lost is not None and lost.is_postponed
+
     def remove(self, number: int) -> None:
         """End the search for this generation."""
         self._lost.pop(number, None)

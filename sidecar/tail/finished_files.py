@@ -56,11 +56,11 @@ class FinishedFiles:
         self.load(known)
 
     def load(self, known: Iterable[KnownFile]) -> None:
-        """Replace all generations by these."""
+        """Replace all generations by these, the newest of which come first."""
         self._by_key.clear()
         self._by_beginning.clear()
         self._deleted.clear()
-        for each in known:
+        for each in reversed(list(known)):
             self.add(FinishedFile(each), is_present=True)
 
     def __iter__(self) -> Iterator[FinishedFile]:
@@ -88,8 +88,14 @@ class FinishedFiles:
         beginning = self._by_beginning.setdefault((fingerprint.covered, fingerprint.digest), {})
         beginning[done.known.generation.id] = done
         if is_present:
+            before = self._by_key.get(done.known.file_id.key)
             self._by_key[done.known.file_id.key] = done
-            return
+            if before is not None and before.known.generation.id != done.known.generation.id:
+                self._add_deleted(before)  # the file system has reused its inode
+        else:
+            self._add_deleted(done)
+
+    def _add_deleted(self, done: FinishedFile) -> None:
         self._deleted.append(done)
         if len(self._deleted) > _MAX_DELETED:
             self._forget(self._deleted.popleft())
@@ -106,11 +112,15 @@ class FinishedFiles:
         self.remove_generation(known.generation.id)
         self.add(FinishedFile(replace(known, file_id=file_id, name=name, is_in_copy=True)), is_present=True)
 
+    def find_generation(self, number: int) -> FinishedFile | None:
+        """Return the finished generation with this number, or None."""
+        groups = self._by_beginning.values()
+        return next((group[number] for group in groups if number in group), None)
+
     def remove_generation(self, number: int) -> None:
         """Remove the generation with this number, if it is finished."""
-        for done in [done for group in self._by_beginning.values() for done in group.values()]:
-            if done.known.generation.id == number:
-                self.remove(done)
+        if done := self.find_generation(number):
+            self.remove(done)
 
     def numbers(self, keys: Iterable[Key]) -> list[int]:
         """Return the numbers of the generations whose files have these keys."""
@@ -127,6 +137,7 @@ class FinishedFiles:
         fingerprint = done.known.fingerprint
         beginning = fingerprint.covered, fingerprint.digest
         group = self._by_beginning.get(beginning, {})
-        group.pop(done.known.generation.id, None)
+        if group.get(done.known.generation.id) is done:
+            del group[done.known.generation.id]
         if not group:
             self._by_beginning.pop(beginning, None)

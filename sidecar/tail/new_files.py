@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 
-from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
-from sidecar.model.fingerprint import FINGERPRINT_BYTES
-from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer, may_be_partial_copy_of, may_become_copy_of
+from sidecar.model.checkpoint import ORIGIN, Checkpoint
+from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer
 from sidecar.tail.context import ScannedFile, TailContext
-from sidecar.tail.copy_candidates import CopyCandidate, CopyCandidates
+from sidecar.tail.copy_candidates import CopyCandidates
+from sidecar.tail.copy_decisions import CopyDecisions
 from sidecar.tail.copy_search import CopySearch
 from sidecar.tail.earlier_runs import EarlierRuns
 from sidecar.tail.file_opener import FileOpener
 from sidecar.tail.file_set import FileSet
-from sidecar.tail.finished_files import FinishedFile, FinishedFiles
+from sidecar.tail.finished_files import FinishedFiles
 from sidecar.tail.generations import NO_STARTS, GenerationLog, find_end
 from sidecar.tail.growth import GrowthMonitor
-from sidecar.tail.prefix_index import INDEXED_BYTES, PrefixIndex
+from sidecar.tail.prefix_index import PrefixIndex
 from sidecar.tail.recognition import New, Recognizer, Unchanged
-from sidecar.tail.rotation_names import is_rotation_of
 from sidecar.tail.siblings import Key, find_by_inode
 from sidecar.tail.source import OwnedSource, Postponed, Source
 from sidecar.tail.subscribers import Subscribers
@@ -43,12 +40,13 @@ class NewFiles:
     def __init__(
         self, context: TailContext, files: FileSet, subscribers: Subscribers, opener: FileOpener,
         generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles,
-        candidates: CopyCandidates, comparer: ContentComparer, growth: GrowthMonitor, earlier: EarlierRuns,
-        relocate: Relocate,
+        candidates: CopyCandidates, decisions: CopyDecisions, comparer: ContentComparer, growth: GrowthMonitor,
+        earlier: EarlierRuns, relocate: Relocate,
     ) -> None:  # fmt: skip
         self._context, self._files, self._subscribers, self._opener = context, files, subscribers, opener
         self._generations, self._copies, self._recognizer = generations, copies, recognizer
         self._finished, self._candidates, self._comparer = finished, candidates, comparer
+        self._decisions = decisions
         self._growth, self._earlier, self._relocate = growth, earlier, relocate
         self._compared: dict[Key, int] = {}
         """Key of a new file → offset up to which it was compared with the file that it has replaced."""
@@ -120,10 +118,12 @@ class NewFiles:
                     return
                 if self._match_finished(opened, place, seen):
                     return
+                if self._decisions.add_candidate(opened, place, index, self._started):
+                    return
             except Postponed:
                 self._opener.postpone(opened)
                 return
-            if not self._add_candidate(opened, place, index) and self._files.find(key) is None:
+            if self._files.find(key) is None:
                 file = self._generations.start(opened, place, self._find_starts(opened.source), "read_from_end")
                 index.add(file)
                 self._started.add(file)
@@ -144,7 +144,7 @@ class NewFiles:
         known = decision.known
         is_present = known.file_id.key in seen or self._files.find(known.file_id.key) is not None
         if isinstance(decision, Unchanged):
-            self._record_delivered(known, opened, place, is_present=is_present)
+            self._decisions.record_delivered(known, opened, place, is_present=is_present)
             return True
         if is_present:
             return False
@@ -152,23 +152,6 @@ class NewFiles:
         self._finished.remove_generation(known.generation.id)
         self._generations.resume(known, opened, place)
         return True
-
-    def _record_delivered(
-        self, known: KnownFile, opened: OwnedSource, place: FileLocation, *, is_present: bool
-    ) -> None:
-        """Record that the content of the file was delivered. `is_present`: the original file still exists."""
-        source = opened.open
-        if is_present and known.checksums():
-            self._add_copy(source, place, known.checksums()[-1])
-        else:
-            number = known.generation.id
-            self._context.ledger.record_move(number, source.identity, place.name, known.seen, True)
-            self._finished.move(known, source.identity, place.name)
-
-    def _add_copy(self, source: Source, place: FileLocation, content: tuple[int, int]) -> None:
-        size, crc = content
-        known = self._generations.add_copy(source, place, size, crc, list(self._subscribers.sinks))
-        self._finished.add(FinishedFile(known), is_present=True)
 
     def _continue_replaced(self, opened: OwnedSource, place: FileLocation) -> bool:
         """Continue the tracked file that this file has replaced, if the new file begins with all of the old content.
@@ -215,96 +198,3 @@ class NewFiles:
         if is_same:
             self._relocate(before, opened, place)
         return is_same
-
-    # ── copies ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _add_candidate(self, opened: OwnedSource, place: FileLocation, index: PrefixIndex) -> bool:
-        """Add the file to the candidates if it may be an unfinished copy. Return whether it was added."""
-        if self._candidates.is_full:
-            return False
-        if known := self._copies.find_original(place, opened.open):
-            self._candidates.add(opened.take(), place, known.generation, known.seen)
-            return True
-        original = self._find_original(opened.open, place, index)
-        if original is None or self._files.find(opened.open.identity.key) is not None:
-            return False
-        self._candidates.add(opened.take(), place, original.generation, original.size)
-        return True
-
-    def _find_original(self, source: Source, place: FileLocation, index: PrefixIndex) -> TrackedFile | None:
-        """Return the tracked file of which this file may be an unfinished copy, or None."""
-        beginning = b""
-        with suppress(Postponed):
-            beginning = source.pread(INDEXED_BYTES, 0)
-        is_short = not source.has_bytes(FINGERPRINT_BYTES)
-        for file in index.find_matches(place.name, beginning):
-            is_near = os.path.dirname(file.name) == os.path.dirname(place.name)
-            is_unlikely = file in self._started and not is_rotation_of(file.name, place.name)
-            if file.is_in_copy or is_unlikely or (is_short and not is_near):
-                continue
-            if file.file_id.key in self._generations:
-                self._generations.flush()
-            if file not in self._files:
-                continue
-            self._growth.poll(file)  # the copy may be complete and the file truncated by now
-            if self._files.find(source.identity.key) is not None:
-                return None
-            if file in self._files and self._may_become_copy(file, source):
-                return file
-        return None
-
-    def _may_become_copy(self, file: TrackedFile, source: Source) -> bool:
-        """Return whether `source` may become a copy of the file. Return True while the file cannot be read."""
-        if file.name in self._context.unreadable:
-            return True
-        with self._context.unreadable.guard(file.name):
-            return may_become_copy_of(file, source)
-        return True
-
-    def decide_candidates(self) -> None:
-        """Decide for each candidate whether it is a copy, if this is possible now. Raise `StateError`."""
-        for candidate in self._candidates.all():
-            self._context.beat()
-            with self._context.unreadable.guard(candidate.place.name):
-                self._decide(candidate)
-                continue
-            if self._candidates.is_pending(candidate):  # a later scan opens the file again, when it can be read
-                self._candidates.take(candidate).close()
-        self._generations.flush()
-
-    def _decide(self, candidate: CopyCandidate) -> None:
-        links = self._candidates.note_size(candidate)
-        original = self._files.find_generation(candidate.original.id)
-        agrees = self._agrees(candidate, original)
-        if not self._candidates.is_pending(candidate):
-            return
-        if agrees and self._candidates.is_waiting(candidate, original, links):
-            return
-        try:
-            decision = self._recognizer.find_finished(candidate.source, candidate.place.name)
-        except Postponed:
-            return
-        is_present = original is not None and original.is_in_last_scan
-        is_copy = original is not None and agrees and self._candidates.is_complete(candidate)
-        with OwnedSource(self._candidates.take(candidate)) as opened:
-            if isinstance(decision, Unchanged):
-                self._record_delivered(decision.known, opened, candidate.place, is_present=is_present)
-            elif is_copy:
-                self._add_copy(opened.open, candidate.place, (candidate.size, candidate.crc))
-            else:
-                self._generations.start(opened, candidate.place)
-
-    def _agrees(self, candidate: CopyCandidate, original: TrackedFile | None) -> bool:
-        """Return whether a candidate may still be a copy. All bytes that were compared so far must be equal."""
-        if original is not None:
-            self._growth.poll(original)  # if the original is truncated now, this may continue it in the candidate
-            if not self._candidates.is_pending(candidate):
-                return True
-            if original in self._files:
-                if original.name in self._context.unreadable:
-                    return True
-                with self._context.unreadable.guard(original.name):
-                    return self._candidates.agrees(candidate, original)
-                return True
-        lost = self._copies.find(candidate.original.id)
-        return lost is not None and may_be_partial_copy_of(lost.known, candidate.source, candidate.place.name)

@@ -15,6 +15,7 @@ from sidecar.model.checkpoint import ORIGIN
 from sidecar.tail.content import ContentComparer
 from sidecar.tail.context import DELETED_GRACE_S, GenerationStore, ScannedFile, TailContext
 from sidecar.tail.copy_candidates import CopyCandidates
+from sidecar.tail.copy_decisions import CopyDecisions
 from sidecar.tail.copy_search import CopySearch
 from sidecar.tail.deleted_files import DeletedFilesBudget
 from sidecar.tail.earlier_runs import EarlierRuns
@@ -112,9 +113,13 @@ class FileTracker:
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
             self._finished, self._transitions.cut,
         )  # fmt: skip
+        self._decisions = CopyDecisions(
+            context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
+            self._finished, self._candidates, self._growth,
+        )  # fmt: skip
         self._new_files = NewFiles(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
-            self._finished, self._candidates, self._comparer, self._growth, self._earlier,
+            self._finished, self._candidates, self._decisions, self._comparer, self._growth, self._earlier,
             self._transitions.continue_in,
         )  # fmt: skip
         self._new_files.from_end = from_end and not self._is_recorded
@@ -270,7 +275,7 @@ class FileTracker:
                 while self._growth.poll(file) and file.is_compressed:
                     pass
             self._transitions.apply(self._copies.abandon_all())
-            self._new_files.decide_candidates()
+            self._decisions.decide_candidates()
             for file in self._files:
                 file.is_last_line_complete = True
                 self._subscribers.notify(file)
@@ -286,7 +291,7 @@ class FileTracker:
             self._earlier.resume(seen, untracked)  # 2 files of earlier runs, and finished files that have changed
             self._earlier.find_moved(seen)  # 3 files of earlier runs that match no path
             self._transitions.apply(self._copies.search())  # 4 the rest of truncated and missing files
-            self._new_files.decide_candidates()  # 5 new files that may be copies
+            self._decisions.decide_candidates()  # 5 new files that may be copies
             self._new_files.open(seen, untracked)  # 6 unknown files
             rotated = self._rotated.check(seen)  # 7 files that have lost their names
             self._record(seen, rotated)  # 8 sizes and finished files

@@ -652,3 +652,106 @@ def test_a_copy_is_not_waited_for_after_it_was_decided(tmp_path: Path) -> None:
         world.live(0.5)
     assert world.tracker.waiting_bytes == 0
     assert world.balance()["sink"] == {"stored": len(OLD), "skipped:copy": len(OLD)}
+
+
+# ── files that are compressed slowly ────────────────────────────────────────────────────────────────────────
+
+LONG = b"".join(b"line %d of a long file %s\n" % (n, os.urandom(60).hex().encode()) for n in range(4000))
+
+
+class SlowGzip:
+    """Compresses a file as logrotate does: piece by piece, then the original is deleted."""
+
+    def __init__(self, world: SimulatedSidecar, name: str) -> None:
+        self._original = world.path(name)
+        self._left = self._original.read_bytes()
+        self._copy = gzip.GzipFile(world.path(f"{name}.gz"), "wb", 1)
+
+    def goes_on(self, size: int = 100_000) -> bool:
+        """Compress some more bytes. Return whether there are more."""
+        piece, self._left = self._left[:size], self._left[size:]
+        self._copy.write(piece)
+        self._copy.flush()
+        return bool(self._left)
+
+    def ends(self) -> None:
+        """Complete the compressed file and delete the original."""
+        while self.goes_on():
+            pass
+        self._copy.close()
+        self._original.unlink()
+
+
+def rotated(world: SimulatedSidecar) -> None:
+    """A long file is delivered, and another one has its name."""
+    world.write(LONG)
+    world.live(4)
+    world.path().rename(world.path("app.log.1"))
+    world.write(NEW)
+    world.live(20, step=1)
+    assert world.messages() == expected(LONG, NEW)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_finished_file_that_is_compressed_slowly_is_not_stored_again(tmp_path: Path, *, is_restarted: bool) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*", exclude=())
+    rotated(world)
+    copy = SlowGzip(world, "app.log.1")
+    while copy.goes_on():
+        if is_restarted:
+            world.restart()
+        world.live(3, step=1)
+    copy.ends()
+    world.live(20, step=1)
+    assert world.messages() == expected(LONG, NEW)
+    assert world.balance()["sink"] == {"stored": len(LONG + NEW)}
+
+
+def test_a_file_that_is_finished_while_it_is_compressed_is_not_stored_again(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*", exclude=())
+    world.write(LONG)
+    world.live(4)
+    world.path().rename(world.path("app.log.1"))
+    world.write(NEW)
+    world.live(1)
+    copy = SlowGzip(world, "app.log.1")
+    while copy.goes_on(50_000):
+        world.live(3, step=1)
+    copy.ends()
+    world.live(20, step=1)
+    assert world.messages() == expected(LONG, NEW)
+
+
+def test_a_file_that_is_being_compressed_when_the_sidecar_ends_is_decided_by_the_next_run(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*", exclude=())
+    rotated(world)
+    copy = SlowGzip(world, "app.log.1")
+    copy.goes_on()
+    world.live(1)
+    world.drain()
+    copy.ends()
+    world.restart()
+    world.live(20, step=1)
+    assert world.messages() == expected(LONG, NEW)
+
+
+def test_a_finished_file_that_is_copied_slowly_is_not_stored_again(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*", exclude=())
+    rotated(world)
+    with world.path("app.log.2").open("ab", buffering=0) as copy:
+        for start in range(0, len(LONG), 100_000):
+            copy.write(LONG[start : start + 100_000])
+            world.live(3, step=1)
+    world.path("app.log.1").unlink()
+    world.live(20, step=1)
+    assert world.messages() == expected(LONG, NEW)
+
+
+def test_a_new_file_that_begins_like_a_finished_one_is_delivered_as_soon_as_it_differs(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*", exclude=())
+    rotated(world)
+    world.write(LONG[:2000], "app.log.2")
+    world.live(1)
+    world.write(b"\nit differs\n", "app.log.2")
+    world.live(2)
+    assert "it differs" in world.messages()

@@ -223,3 +223,14 @@ def test_a_long_comparison_is_continued_by_the_next_scan(tmp_path: Path) -> None
             except Postponed:
                 scans += 1
     assert 1 < scans < 10
+
+
+def test_a_reused_inode_belongs_to_the_newest_finished_file(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(b"line\n" * 100)
+    newest_first = [remember(path, generation=Generation(n, "app", str(path), float(n))) for n in (3, 2, 1)]
+    finished = FinishedFiles(newest_first)
+    found = finished.find(newest_first[0].file_id.key)
+    assert found is not None
+    assert found.known.generation.id == 3
+    assert finished.find_generation(1) is not None, "a copy of its content may still appear"
