@@ -63,6 +63,16 @@ EXAMPLES = {
     "wait-ready": ("sidecar wait-ready --timeout 60s",),
     "wrap": ("sidecar wrap --tombstone /var/log/app/exit-code -- /app/server",),
     "demo": ("sidecar demo",),
+    "inject": (
+        "sidecar inject deployment.yaml --sink elasticsearch://elasticsearch.logging:9200/logs --diff",
+        "sidecar inject --settings injection.yaml --in-place deploy/*.yaml",
+        "sidecar inject --settings injection.yaml --check deploy/*.yaml",
+    ),
+    "uninject": (
+        "sidecar uninject deployment.yaml",
+        "sidecar uninject --in-place deploy/*.yaml",
+    ),
+    "lint": ("sidecar lint deploy/*.yaml",),
     "schema": ("sidecar schema > sidecar.schema.json",),
     "plugins": ("sidecar plugins",),
     "version": ("sidecar version",),

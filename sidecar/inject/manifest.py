@@ -103,6 +103,12 @@ class Manifest:
         self._documents = parse(text)
         self.pods = [found for root, used in self._documents for found in _find_in(root, used, is_reachable=True)]
 
+    def objects(self) -> Iterator[Node]:
+        """Yield every object, also those of a list."""
+        for root, _ in self._documents:
+            items = root.get("items") if _kind(root).endswith("List") else None
+            yield from items.items if items and items.kind == "sequence" else [root]
+
     def settings_of_function(self, settings: InjectionSettings) -> InjectionSettings:
         """Return the settings of the `functionConfig`, if the text is the input of a function of kustomize or kpt."""
         for root, _ in self._documents:

@@ -17,6 +17,7 @@ from sidecar.errors import ConfigurationError
 
 Amounts = dict[str, str]
 
+_HINT = "docs/reference/inject.md lists the settings"
 _PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?")
 
@@ -116,16 +117,19 @@ class InjectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         return (PROFILES | self.profiles)[self.profile]
 
 
-def load_settings(text: str, location: str) -> InjectionSettings:
-    """Return the settings of a YAML text. Raise ConfigurationError with the place of the first mistake."""
+def read_values(text: str, location: str) -> dict[str, Any]:
+    """Return the values of a YAML text. Raise ConfigurationError with the line of a mistake."""
     try:
-        return build_settings(yaml.safe_load(text) or {}, location)
+        values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise ConfigurationError(
             "is not valid YAML", location=f"{location}{line}", hint="correct the syntax of this line"
         ) from None
+    if values is not None and not isinstance(values, dict):
+        raise ConfigurationError("is not a mapping of settings", location=location, hint=_HINT)
+    return values or {}
 
 
 def build_settings(values: Any, location: str = "") -> InjectionSettings:
@@ -133,11 +137,9 @@ def build_settings(values: Any, location: str = "") -> InjectionSettings:
     try:
         settings = msgspec.convert(values, InjectionSettings)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(
-            str(error), location=location, hint="docs/reference/inject.md lists the settings"
-        ) from None
+        raise ConfigurationError(str(error), location=location, hint=_HINT) from None
     if problem := _problem(settings):
-        raise ConfigurationError(problem, location=location, hint="docs/reference/inject.md lists the settings")
+        raise ConfigurationError(problem, location=location, hint=_HINT)
     return settings
 
 

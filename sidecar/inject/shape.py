@@ -49,7 +49,7 @@ class _Metadata(msgspec.Struct):
     labels: dict[str, Any] | None = None
 
 
-class _Pod(msgspec.Struct):
+class _PodShape(msgspec.Struct):
     spec: _Spec
     metadata: _Metadata | None = None
 
@@ -57,7 +57,7 @@ class _Pod(msgspec.Struct):
 def check_shape(pod: Any) -> None:
     """Raise Refused if a field that the decisions read has a wrong type."""
     try:
-        shape = msgspec.convert(pod, _Pod)
+        shape = msgspec.convert(pod, _PodShape)
     except msgspec.ValidationError as error:
         raise Refused(RefusalReason.E_SHAPE, str(error)) from None
     if not shape.spec.containers:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,19 @@ def test_a_deployment_without_the_label_stays_as_it_is(tools: Path, tmp_path: Pa
     command = [str(tools / "kubectl"), "kustomize", str(tmp_path)]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert yaml.safe_load(made) == plain
+
+
+def test_the_post_renderer_adds_the_sidecar_to_any_chart(tools: Path, tmp_path: Path) -> None:
+    chart = tmp_path / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+    shutil.copy(ROOT / "tests" / "unit" / "inject" / "manifests" / "statefulset-with-claim.yaml", chart / "templates")
+    shutil.copytree(ROOT / "deploy" / "helm" / "post-renderer", tmp_path / "plugins" / "log-sidecar")
+    programs = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    environ = {"HOME": str(tmp_path), "HELM_PLUGINS": str(tmp_path / "plugins"), "PATH": programs}
+    command = [str(tools / "helm"), "template", "shop", str(chart), "--post-renderer", "log-sidecar"]
+    for argument in ("--sink", "elasticsearch://elasticsearch.logging:9200/logs"):
+        command += ["--post-renderer-args", argument]
+    text = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    (spec,) = filter(None, map(podcheck.pod_spec, yaml.safe_load_all(text)))
+    assert [container["name"] for container in spec["initContainers"]] == ["log-sidecar", "setup"]
