@@ -8,7 +8,7 @@ import json
 from sidecar.cli.manifests import FAILURE, add_file_argument, read_files
 from sidecar.cli.output import put_json_text, put_line
 from sidecar.errors import ConfigurationError
-from sidecar.inject.lint import Finding, lint
+from sidecar.inject.lint import Mistake, lint
 from sidecar.inject.nodes import ManifestError
 
 
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     return FAILURE if findings else 0
 
 
-def _lint(path: str, text: str) -> list[Finding]:
+def _lint(path: str, text: str) -> list[Mistake]:
     try:
         return lint(text)
     except ManifestError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sidecar.inject.addition import Insertion, Path
 from sidecar.inject.emit import BlockWriter, json_text
-from sidecar.inject.nodes import Node
+from sidecar.inject.nodes import YamlNode
 from sidecar.inject.reasons import RefusalReason, Refused
 
 
@@ -42,7 +42,7 @@ def splice(text: str, changes: Iterable[Splice]) -> str:
 class PodText:
     """The text of one Pod, or of the template of one, inside a manifest."""
 
-    def __init__(self, text: str, root: Node, used_anchors: set[str]) -> None:
+    def __init__(self, text: str, root: YamlNode, used_anchors: set[str]) -> None:
         self._text, self._root, self._used = text, root, used_anchors
         self._eol = "\r\n" if "\r\n" in text else "\n"
         self._writer = BlockWriter(*self._style())
@@ -94,7 +94,7 @@ class PodText:
         if new:
             yield self._insert_entries(node, new)
 
-    def _find(self, path: Path) -> Node:
+    def _find(self, path: Path) -> YamlNode:
         node = self._root
         for key in path:
             child = _child(node, key)
@@ -103,7 +103,7 @@ class PodText:
             node = child
         return node
 
-    def _key_of(self, path: Path) -> Node:
+    def _key_of(self, path: Path) -> YamlNode:
         pair = self._find(path[:-1]).pair(str(path[-1]))
         assert pair is not None
         return pair[0]
@@ -116,11 +116,11 @@ class PodText:
             return Splice(end, end, "".join(f"{self._eol}{line}" for line in lines))
         return Splice(end, end, "".join(f"{line}{self._eol}" for line in lines))
 
-    def _lines_after_node(self, node: Node, lines: list[str]) -> Splice:
+    def _lines_after_node(self, node: YamlNode, lines: list[str]) -> Splice:
         leaf = node.last_leaf()
         return self._lines_after(leaf.end, lines, is_line_start=leaf.is_block_text)
 
-    def _insert_items(self, node: Node, key: Node, index: int, values: list[Any]) -> Splice:
+    def _insert_items(self, node: YamlNode, key: YamlNode, index: int, values: list[Any]) -> Splice:
         if node.is_flow:
             return self._insert_flow(node, [(item.start, item.end) for item in node.items], index, values)
         lines = self._writer.items(values, node.column)
@@ -128,13 +128,13 @@ class PodText:
             return self._lines_after(key.end, lines)
         return self._lines_after_node(node.items[index - 1], lines)
 
-    def _insert_entries(self, node: Node, values: dict[str, Any]) -> Splice:
+    def _insert_entries(self, node: YamlNode, values: dict[str, Any]) -> Splice:
         if node.is_flow:
             spans = [(key.start, value.end) for key, value in node.pairs]
             return self._insert_flow(node, spans, len(spans), values)
         return self._lines_after_node(node, self._writer.entries(values, node.column))
 
-    def _fill(self, parent: Node, key: Node, node: Node, value: Any) -> Splice:
+    def _fill(self, parent: YamlNode, key: YamlNode, node: YamlNode, value: Any) -> Splice:
         """Return the insertion into a list or mapping that is empty, or a key without a value."""
         if node.is_flow and not node.items and not node.pairs:
             return self._insert_flow(node, [], 0, value)
@@ -145,7 +145,7 @@ class PodText:
         return self._lines_after(key.end, self._writer.items(value, key.column + self._writer.dash_offset))
 
     def _insert_flow(
-        self, node: Node, spans: list[tuple[int, int]], index: int, values: list[Any] | dict[str, Any]
+        self, node: YamlNode, spans: list[tuple[int, int]], index: int, values: list[Any] | dict[str, Any]
     ) -> Splice:
         line_start = self._text.rfind("\n", 0, node.start) + 1
         line = self._text[line_start : node.start]
@@ -180,7 +180,7 @@ class PodText:
             changes += self._cut_flow(node, keys) if node.is_flow else self._cut_lines(node, keys)
         return self._merge(changes)
 
-    def _cut_lines(self, node: Node, keys: set[str | int]) -> list[Splice]:
+    def _cut_lines(self, node: YamlNode, keys: set[str | int]) -> list[Splice]:
         changes = []
         for first, last, key in _members(node):
             if key in keys:
@@ -192,7 +192,7 @@ class PodText:
                 changes.append(Splice(start, end))
         return changes
 
-    def _cut_flow(self, node: Node, keys: set[str | int]) -> list[Splice]:
+    def _cut_flow(self, node: YamlNode, keys: set[str | int]) -> list[Splice]:
         members = [(first.start, last.end, key in keys) for first, last, key in _members(node)]
         changes, position = [], 0
         for is_doomed, group in groupby(members, key=lambda member: member[2]):
@@ -232,13 +232,13 @@ def _by_parent(path: Path) -> tuple[str, int]:
     return str(path[:-1]), path[-1] if isinstance(path[-1], int) else 0
 
 
-def _child(node: Node, key: str | int) -> Node | None:
+def _child(node: YamlNode, key: str | int) -> YamlNode | None:
     if isinstance(key, int):
         return node.items[key] if node.kind == "sequence" and key < len(node.items) else None
     return node.get(key) if node.kind == "mapping" else None
 
 
-def _members(node: Node) -> Iterator[tuple[Node, Node, str | int]]:
+def _members(node: YamlNode) -> Iterator[tuple[YamlNode, YamlNode, str | int]]:
     """Yield the first and last node of each member, and its key."""
     if node.kind == "sequence":
         for index, item in enumerate(node.items):

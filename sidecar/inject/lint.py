@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sidecar.inject import names
 from sidecar.inject.addition import Object
 from sidecar.inject.manifest import Manifest, PodObject
-from sidecar.inject.nodes import Node
+from sidecar.inject.nodes import YamlNode
 from sidecar.inject.plan import is_sidecar
 from sidecar.inject.reasons import Refused
 from sidecar.inject.shape import check_shape
@@ -54,7 +54,7 @@ _UNITS = {
 }
 
 
-class Finding(NamedTuple):
+class Mistake(NamedTuple):
     """One mistake."""
 
     line: int
@@ -87,7 +87,7 @@ class _PodWithSidecar:
         return None if value is None else str(value)
 
 
-def lint(text: str) -> list[Finding]:
+def lint(text: str) -> list[Mistake]:
     """Return the mistakes in the order of the text. Raise ManifestError if it cannot be read."""
     manifest = Manifest(text)
     findings = [finding for found in manifest.pods for finding in _lint_pod(text, found)]
@@ -102,16 +102,16 @@ def _none(spec: Object) -> Iterator[str]:
     yield from ()
 
 
-def _value(item: Node, key: str) -> Any:
+def _value(item: YamlNode, key: str) -> Any:
     node = item.get(key) if item.kind == "mapping" else None
     return node.value if node else None
 
 
-def _finding(text: str, node: Node, rule: str, subject: str = "") -> Finding:
-    return Finding(text.count("\n", 0, node.start) + 1, rule, f"{subject}{RULES[rule]}")
+def _finding(text: str, node: YamlNode, rule: str, subject: str = "") -> Mistake:
+    return Mistake(text.count("\n", 0, node.start) + 1, rule, f"{subject}{RULES[rule]}")
 
 
-def _lint_pod(text: str, found: PodObject) -> Iterator[Finding]:
+def _lint_pod(text: str, found: PodObject) -> Iterator[Mistake]:
     value = found.value()
     try:
         check_shape(value)
@@ -130,13 +130,13 @@ def _lint_pod(text: str, found: PodObject) -> Iterator[Finding]:
             yield from _lint_neighbours(text, found.root, spec)
 
 
-def _container_node(root: Node, kind: str, index: int) -> Node:
+def _container_node(root: YamlNode, kind: str, index: int) -> YamlNode:
     spec = root.get("spec")
     containers = spec.get(kind) if spec else None
     return containers.items[index] if containers else root
 
 
-def _lint_neighbours(text: str, root: Node, spec: Object) -> Iterator[Finding]:
+def _lint_neighbours(text: str, root: YamlNode, spec: Object) -> Iterator[Mistake]:
     for index, container in enumerate(spec["containers"]):
         if _ignores_sigterm(container):
             yield _finding(text, _container_node(root, "containers", index), "sigterm", f"{container['name']}: ")

@@ -12,7 +12,7 @@ from typing import Any
 
 from sidecar.inject.addition import Insertion, Object, Path, apply
 from sidecar.inject.edit import PodText, Splice, cannot_edit, splice
-from sidecar.inject.nodes import ManifestError, Node, parse
+from sidecar.inject.nodes import ManifestError, YamlNode, parse
 from sidecar.inject.plan import plan
 from sidecar.inject.reasons import Note, RefusalReason, Refused
 from sidecar.inject.settings import InjectionSettings, build_settings
@@ -64,8 +64,8 @@ class Edited:
 class PodObject:
     """An object with a Pod, where it is in the text."""
 
-    item: Node
-    root: Node
+    item: YamlNode
+    root: YamlNode
     """The node with `metadata` and `spec` of the Pod."""
 
     used_anchors: set[str]
@@ -90,7 +90,7 @@ class PodObject:
         )
 
 
-def _kind(item: Node) -> str:
+def _kind(item: YamlNode) -> str:
     kind = item.get("kind") if item.kind == "mapping" else None
     return kind.value if kind and isinstance(kind.value, str) else ""
 
@@ -103,7 +103,7 @@ class Manifest:
         self._documents = parse(text)
         self.pods = [found for root, used in self._documents for found in _find_in(root, used, is_reachable=True)]
 
-    def objects(self) -> Iterator[Node]:
+    def objects(self) -> Iterator[YamlNode]:
         """Yield every object, also those of a list."""
         for root, _ in self._documents:
             items = root.get("items") if _kind(root).endswith("List") else None
@@ -121,7 +121,7 @@ class Manifest:
         return settings
 
 
-def _find_in(item: Node, used: set[str], *, is_reachable: bool) -> Iterator[PodObject]:
+def _find_in(item: YamlNode, used: set[str], *, is_reachable: bool) -> Iterator[PodObject]:
     is_reachable = is_reachable and not item.is_alias and item.anchor not in used
     kind = _kind(item)
     if kind.endswith("List"):
@@ -132,7 +132,7 @@ def _find_in(item: Node, used: set[str], *, is_reachable: bool) -> Iterator[PodO
         return
     if kind not in POD_PATHS:
         return
-    node: Node | None = item
+    node: YamlNode | None = item
     for key in POD_PATHS[kind]:
         node = node.get(key) if node and node.kind == "mapping" else None
         is_reachable = is_reachable and node is not None and not node.is_alias and node.anchor not in used

@@ -26,7 +26,7 @@ class ManifestError(SidecarError):
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class YamlNode:
     """A mapping, sequence or scalar of the text. Positions count characters from the beginning of the text."""
 
     kind: Literal["mapping", "sequence", "scalar"]
@@ -36,20 +36,20 @@ class Node:
     is_flow: bool = False
     anchor: str | None = None
     is_alias: bool = False
-    items: list[Node] = field(default_factory=list)
-    pairs: list[tuple[Node, Node]] = field(default_factory=list)
+    items: list[YamlNode] = field(default_factory=list)
+    pairs: list[tuple[YamlNode, YamlNode]] = field(default_factory=list)
     value: Any = None
     """The value of a scalar."""
 
     is_block_text: bool = False
     """Whether it is a scalar after `|` or `>`."""
 
-    def get(self, key: str | int) -> Node | None:
+    def get(self, key: str | int) -> YamlNode | None:
         """Return the value of a key; None if the mapping does not have it."""
         pair = self.pair(key)
         return pair[1] if pair else None
 
-    def pair(self, key: str | int) -> tuple[Node, Node] | None:
+    def pair(self, key: str | int) -> tuple[YamlNode, YamlNode] | None:
         """Return the key and the value."""
         return next(((name, value) for name, value in self.pairs if name.value == key), None)
 
@@ -74,14 +74,14 @@ class Node:
         """Return the value as the key of a mapping."""
         return self.value if self.kind == "scalar" else str(self.start)
 
-    def last_leaf(self) -> Node:
+    def last_leaf(self) -> YamlNode:
         """Return the node whose end is the end of the text of this one, without comments after it."""
         if self.is_alias or self.is_flow or self.kind == "scalar":
             return self
         return (self.items[-1] if self.kind == "sequence" else self.pairs[-1][1]).last_leaf()
 
 
-def parse(text: str) -> list[tuple[Node, set[str]]]:
+def parse(text: str) -> list[tuple[YamlNode, set[str]]]:
     """Return each document with the anchors that are used in it. Raise ManifestError with the line of a mistake."""
     try:
         source = _as_yaml(text)
@@ -123,24 +123,24 @@ class _Builder:
     def __init__(self, events: Iterator[Any]) -> None:
         self._events = events
         self._resolver: Any = yaml.SafeLoader("")
-        self._anchors: dict[str, Node] = {}
+        self._anchors: dict[str, YamlNode] = {}
         self._used: set[str] = set()
 
-    def documents(self) -> Iterator[tuple[Node, set[str]]]:
+    def documents(self) -> Iterator[tuple[YamlNode, set[str]]]:
         """Yield the documents."""
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors, self._used = {}, set()
                 yield self._node(next(self._events), 0), self._used
 
-    def _node(self, event: Any, depth: int) -> Node:
+    def _node(self, event: Any, depth: int) -> YamlNode:
         if depth > _MAX_DEPTH:
             raise ManifestError(
                 f"is nested more than {_MAX_DEPTH} levels deep", location=f"line {event.start_mark.line + 1}"
             )
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
-        node = Node("scalar", event.start_mark.index, event.start_mark.column, event.end_mark.index)
+        node = YamlNode("scalar", event.start_mark.index, event.start_mark.column, event.end_mark.index)
         node.anchor = event.anchor
         if event.anchor:
             self._anchors[event.anchor] = node
@@ -154,25 +154,25 @@ class _Builder:
             self._fill_mapping(node, depth)
         return node
 
-    def _fill_sequence(self, node: Node, depth: int) -> None:
+    def _fill_sequence(self, node: YamlNode, depth: int) -> None:
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             node.items.append(self._node(event, depth + 1))
         node.end = _end_of(event)
 
-    def _fill_mapping(self, node: Node, depth: int) -> None:
+    def _fill_mapping(self, node: YamlNode, depth: int) -> None:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
             node.pairs.append((key, self._node(next(self._events), depth + 1)))
         node.end = _end_of(event)
 
-    def _alias(self, event: Any) -> Node:
+    def _alias(self, event: Any) -> YamlNode:
         target = self._anchors.get(event.anchor)
         if target is None or not target.end:
             raise ManifestError(
                 f"the alias *{event.anchor} has no anchor before it", location=f"line {event.start_mark.line + 1}"
             )
         self._used.add(event.anchor)
-        return Node(
+        return YamlNode(
             target.kind, event.start_mark.index, event.start_mark.column, event.end_mark.index, target.is_flow,
             is_alias=True, items=target.items, pairs=target.pairs, value=target.value,
         )  # fmt: skip
