@@ -48,7 +48,8 @@ def places(cluster: Cluster, logging: None) -> Iterator[dict[str, Namespace]]:
             name = path.relative_to(EXAMPLES).parts[0]
             if name != OF_ITS_OWN:
                 found[name] = found.get(name) or stack.enter_context(cluster.namespace())
-                found[name].apply(*(each for each in objects(path) if each["kind"] != "PodMonitor"))
+                if items := [each for each in objects(path) if each["kind"] != "PodMonitor"]:
+                    found[name].apply(*items)
         yield found
 
 
@@ -280,7 +281,7 @@ def test_a_network_policy(shown: Shown) -> None:
 
 
 def test_metrics_for_a_scraper(shown: Shown) -> None:
-    shown.example("19-podmonitor.yaml")
+    shown.example("19-metrics.yaml")  # "19b-podmonitor.yaml" needs an operator
     shown.documents("logs-metrics", 3)
     address = shown.namespace.pod("shop-metrics").status["podIP"]
     with urllib.request.urlopen(f"http://{address}:9600/metrics", timeout=20) as answer:
@@ -293,7 +294,7 @@ def test_volumes_that_outlive_the_pod(shown: Shown, cluster: Cluster) -> None:
         cluster.shell(f"mkdir -p -m 0777 /var/lib/volumes/{name}")
         volume = {
             "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce"],
+            "accessModes": ["ReadWriteOnce", "ReadWriteOncePod"],
             "hostPath": {"path": f"/var/lib/volumes/{name}"},
         }
         item = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume}

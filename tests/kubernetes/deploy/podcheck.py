@@ -70,6 +70,17 @@ def problems(spec: Object) -> list[str]:
     return found
 
 
+def pod_problems(spec: Object) -> list[str]:
+    """What whoever writes the Pod decides: the charts and the component do not."""
+    found = [
+        f"{name} is not false"
+        for name in ("automountServiceAccountToken", "enableServiceLinks")
+        if spec.get(name) is not False
+    ]
+    security = spec.get("securityContext", {})
+    return found + (["fsGroup without a volume"] if "fsGroup" in security and not spec.get("volumes") else [])
+
+
 def _twice(named: Iterable[Object]) -> list[str]:
     return [name for name, count in Counter(each["name"] for each in named).items() if count > 1]
 
@@ -85,15 +96,24 @@ def _container(container: Object, volumes: set[str]) -> Iterator[str]:
             yield f"{path} is mounted twice"
     for name in _twice(container.get("env", [])):
         yield f"{name} is set twice"
+    yield from _resources(container)
+    if container.get("securityContext", {}).get("readOnlyRootFilesystem") is not True:
+        yield "its root file system can be written"
+
+
+def _resources(container: Object) -> Iterator[str]:
     resources = container.get("resources", {})
     requests, limits = resources.get("requests", {}), resources.get("limits", {})
     for name in ("cpu", "memory", "ephemeral-storage"):
-        if name not in requests or name not in limits:
-            yield f"{name} has no request or no limit"
-        elif quantity(requests[name]) > quantity(limits[name]):
+        if name not in requests:
+            yield f"{name} has no request"
+        elif name in limits and quantity(requests[name]) > quantity(limits[name]):
             yield f"more {name} is requested than allowed"
-    if container.get("securityContext", {}).get("readOnlyRootFilesystem") is not True:
-        yield "its root file system can be written"
+    if "memory" not in limits:
+        yield "memory has no limit"
+    # The kubelet compares the sum of these limits with the disk of the whole Pod and its emptyDirs.
+    if "ephemeral-storage" in limits:
+        yield "no ephemeral limit"
 
 
 def quantity(text: str) -> Decimal:
@@ -122,13 +142,13 @@ def _sidecar(container: Object, spec: Object) -> Iterator[str]:
         yield "a native sidecar has restartPolicy Always"
     if env.get("SIDECAR_EXIT_WHEN") == "app-exits" and not spec.get("shareProcessNamespace"):
         yield "it cannot see the processes of the application"
-    probe = {"exec": {"command": ["sidecar", "probe", "live"]}, "periodSeconds": 30, "timeoutSeconds": 10}
+    probe = {"exec": {"command": ["sidecar", "probe", "live"]}, "periodSeconds": 60, "timeoutSeconds": 10}
     if container.get("livenessProbe") != probe:
         yield "its livenessProbe is another one"
     if container.get("terminationMessagePolicy") != "FallbackToLogsOnError":
         yield "its last words are not kept"
     mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
-    if mounts["app-log"].get("readOnly") is not True or "readOnly" in mounts["state"]:
+    if mounts["app-log"].get("readOnly") is not True or "readOnly" in mounts["log-sidecar-state"]:
         yield "it reads logs and writes its state, not otherwise"
 
 

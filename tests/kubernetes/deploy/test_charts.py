@@ -83,8 +83,24 @@ def sidecar(path: Path) -> Object:
 def volumes(spec: Object) -> dict[str, Object]:
     """By name; only the name of the ConfigMap differs from example to example."""
     found = {volume["name"]: volume for volume in deepcopy(spec["volumes"])}
-    found["config"]["configMap"]["name"] = "any"
+    found["log-sidecar-config"]["configMap"]["name"] = "any"
     return found
+
+
+NO_TOKEN = {
+    "name": "log-sidecar-no-token",
+    "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+    "readOnly": True,
+}
+
+
+def in_any_pod(container: Object) -> Object:
+    """The sidecar of an example, as a Pod has it that does not switch the token off."""
+    return {**container, "volumeMounts": [*container["volumeMounts"], NO_TOKEN]}
+
+
+def with_token(found: dict[str, Object]) -> dict[str, Object]:
+    return {**found, "log-sidecar-no-token": {"name": "log-sidecar-no-token", "emptyDir": {}}}
 
 
 def works(rendered: dict[str, Object], folder: Path) -> None:
@@ -109,13 +125,45 @@ def test_the_charts_pass_lint(helm: Helm) -> None:
 def test_the_chart_adds_the_sidecar_of_the_examples(helm: Helm, tmp_path: Path) -> None:
     rendered = helm.rendered()
     works(rendered, tmp_path)
-    assert pod(rendered)["initContainers"] == [sidecar(NATIVE)]
-    assert volumes(pod(rendered)) == volumes(pods(NATIVE)[0])
+    assert pod(rendered)["initContainers"] == [in_any_pod(sidecar(NATIVE))]
+    assert volumes(pod(rendered)) == with_token(volumes(pods(NATIVE)[0]))
 
 
 def test_the_classic_container_is_that_of_the_examples(helm: Helm) -> None:
     values = {"mode": "classic", "exitWhen": "app-exits", "podRestartPolicy": "Never", "containerName": "import"}
-    assert pod(helm.rendered(**values))["initContainers"] == [sidecar(CLASSIC)]
+    assert pod(helm.rendered(**values))["initContainers"] == [in_any_pod(sidecar(CLASSIC))]
+
+
+def test_on_openshift_the_user_is_left_out(helm: Helm) -> None:
+    rendered = helm.rendered(securityContext={"runAsUser": None, "runAsGroup": None})
+    context = pod(rendered)["initContainers"][0]["securityContext"]
+    assert context.keys() == sidecar(NATIVE)["securityContext"].keys() - {"runAsUser", "runAsGroup"}
+
+
+def test_a_native_sidecar_needs_a_version_that_knows_it(helm: Helm) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        helm.run("template", "shop", "examples/helm/shop", "--kube-version", "1.28.0")
+    assert "needs Kubernetes 1.29" in failed.value.stderr
+    helm.run(
+        "template", "shop", "examples/helm/shop", "--kube-version", "1.28.0", "--set", "log-sidecar.mode=classic"
+    )
+
+
+def test_the_component_leaves_volumes_with_usual_names_alone(tools: Path, tmp_path: Path) -> None:
+    item = next(item for item in objects(EXAMPLES / "kustomize" / "deployment.yaml"))
+    own = [
+        {"name": "config", "configMap": {"name": "of-the-application"}},
+        {"name": "state", "persistentVolumeClaim": {"claimName": "data"}},
+        {"name": "podinfo", "emptyDir": {}},
+    ]
+    item = deepcopy(item)
+    item["spec"]["template"]["spec"]["volumes"] += own
+    (tmp_path / "app.yaml").write_text(yaml.safe_dump(item))
+    shutil.copytree(ROOT / "deploy" / "kustomize" / "component", tmp_path / "component")
+    (tmp_path / "kustomization.yaml").write_text("resources: [app.yaml]\ncomponents: [component]\n")
+    command = [str(tools / "kubectl"), "kustomize", str(tmp_path)]
+    made = yaml.safe_load(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert [volume for volume in made["spec"]["template"]["spec"]["volumes"] if volume in own] == own
 
 
 def test_values_arrive(helm: Helm, tmp_path: Path) -> None:
@@ -135,7 +183,9 @@ def test_values_arrive(helm: Helm, tmp_path: Path) -> None:
     (container,) = podcheck.sidecars(pod(rendered))
     assert container["image"] == "registry.example/log-sidecar:0.1.0"
     assert podcheck.environment(container)["SIDECAR_LOG_LEVEL"] == "debug"
-    assert {"name": "secret", "mountPath": "/etc/sidecar-secret", "readOnly": True} in container["volumeMounts"]
+    assert {"name": "log-sidecar-secret", "mountPath": "/etc/sidecar-secret", "readOnly": True} in container[
+        "volumeMounts"
+    ]
     stored = yaml.safe_load(rendered["ConfigMap"]["data"]["sidecar.yaml"])
     assert stored["sinks"] == config["sinks"]
     assert stored["limits"] == config["limits"]
@@ -147,6 +197,7 @@ def test_values_arrive(helm: Helm, tmp_path: Path) -> None:
         ({"mod": "native"}, "'mod' not allowed"),
         ({"mode": "modern"}, "must be one of 'native', 'classic'"),
         ({"config": {"sinks": None}}, "log-sidecar.config.sinks is empty"),
+        ({"resources": {"limits": {"ephemeral-storage": "1Gi"}}}, "resources"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_reason(helm: Helm, values: dict[str, Any], told: str) -> None:
@@ -177,12 +228,12 @@ def test_the_chart_has_the_version_of_the_sidecar() -> None:
 
 def test_the_component_adds_the_sidecar_of_the_examples_first(kustomized: dict[str, Object], tmp_path: Path) -> None:
     works(kustomized, tmp_path)
-    wanted = sidecar(NATIVE)
+    wanted = in_any_pod(sidecar(NATIVE))
     wanted["env"] = [item for item in wanted["env"] if item["name"] != "CONTAINER_NAME"]
     first, *others = pod(kustomized)["initContainers"]
     assert first == wanted
     assert [each["name"] for each in others] == ["migrate"]
-    assert volumes(pod(kustomized)) == volumes(pods(NATIVE)[0])
+    assert volumes(pod(kustomized)) == with_token(volumes(pods(NATIVE)[0]))
 
 
 def test_a_deployment_without_the_label_stays_as_it_is(tools: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -10,13 +12,16 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from sidecar import __version__
 from sidecar.config.loader import load
+from sidecar.inject.lint import lint
 from sidecar.kubernetes.exit_rules import NoExitRule, parse_exit_rule
 from sidecar.kubernetes.pod import Pod
 from tests.kubernetes.deploy import podcheck
 from tests.kubernetes.deploy.podcheck import Object
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+ROOT = EXAMPLES.parent
 FILES = sorted((EXAMPLES / "kubernetes").rglob("*.yaml"))
 VERSIONS = [f"1.{minor}" for minor in range(29, 38)]
 IMAGES = {"log-sidecar:0.1.0", "docker.io/library/busybox:1.36"}
@@ -59,7 +64,52 @@ def test_every_pod_keeps_the_rules_that_no_schema_knows(path: Path) -> None:
 @each_file
 def test_every_pod_is_as_secure_as_its_file_says(path: Path) -> None:
     (claimed,) = re.findall(r"^# Pod Security: (\w+)$", path.read_text(), re.MULTILINE)
-    assert {podcheck.security_level(spec) for spec in pods(path)} == {claimed}
+    assert {podcheck.security_level(spec) for spec in pods(path)} <= {claimed}
+
+
+@each_file
+def test_every_pod_has_no_api_token_and_no_service_links(path: Path) -> None:
+    assert [problem for spec in pods(path) for problem in podcheck.pod_problems(spec)] == []
+
+
+@each_file
+def test_lint_finds_nothing(path: Path) -> None:
+    """Check for disk limits, common names, ignored SIGTERM, tokens, frequent probes, open DNS, and other rules."""
+    assert lint(path.read_text()) == []
+
+
+def test_each_name_is_used_by_one_example() -> None:
+    files = [path for path in FILES if "12-phases" not in path.parts]
+    named = [
+        (item["metadata"].get("namespace"), item["kind"], item["metadata"]["name"])
+        for path in [
+            *files,
+            EXAMPLES / "kustomize" / "deployment.yaml",
+            ROOT / "deploy/kustomize/base/configmap.yaml",
+        ]
+        for item in objects(path)
+    ]
+    assert [name for name, count in Counter(named).items() if count > 1] == []
+
+
+def test_the_image_has_the_name_that_the_build_command_gives_it() -> None:
+    (tag,) = set(
+        re.findall(
+            r"docker build -f deploy/Dockerfile .*?-t (\S+) \.", (ROOT / "deploy/README.md").read_text(), re.DOTALL
+        )
+    )
+    assert tag == f"log-sidecar:{__version__}"
+    assert tag in IMAGES
+
+
+def test_the_debug_container_sees_the_logs_of_its_example() -> None:
+    path = EXAMPLES / "kubernetes" / "08-debug-shell.yaml"
+    custom = json.loads((path.parent / "08-debug-container.json").read_text())
+    assert "--custom=08-debug-container.json" in path.read_text()
+    shop = next(each for spec in pods(path) for each in spec["containers"] if each["name"] == "shop")
+    assert custom["securityContext"]["runAsUser"] == shop["securityContext"]["runAsUser"]
+    (mount,) = custom["volumeMounts"]
+    assert {**shop["volumeMounts"][0], "readOnly": True} == mount
 
 
 @each_file
@@ -77,7 +127,7 @@ def test_every_configuration_is_taken_with_the_environment_of_its_container(path
     texts = {item["metadata"]["name"]: item["data"] for item in objects(path) if item["kind"] == "ConfigMap"}
     for spec in pods(path):
         for container in podcheck.sidecars(spec):
-            (name,) = [each["configMap"]["name"] for each in spec["volumes"] if each["name"] == "config"]
+            (name,) = [each["configMap"]["name"] for each in spec["volumes"] if each["name"] == "log-sidecar-config"]
             taken(texts[name]["sidecar.yaml"], container, tmp_path)
 
 

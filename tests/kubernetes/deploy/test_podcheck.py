@@ -28,6 +28,7 @@ def changed(change: Callable[[Object, Object], object]) -> Object:
         (lambda _, it: it["volumeMounts"][0].update(mountPath="/etc/sidecar"), "/etc/sidecar is mounted twice"),
         (lambda _, it: it["volumeMounts"][0].pop("readOnly"), "it reads logs and writes its state, not otherwise"),
         (lambda _, it: it["resources"]["requests"].update(memory="1Gi"), "more memory is requested than allowed"),
+        (lambda _, it: it["resources"]["limits"].update({"ephemeral-storage": "1Gi"}), "no ephemeral limit"),
         (lambda _, it: it.pop("restartPolicy"), "a plain init container has no livenessProbe"),
         (lambda pod, _: pod.update(terminationGracePeriodSeconds=60), "SIDECAR_GRACE is 30, not 60"),
         (lambda _, it: it["env"].append({"name": "SIDECAR_MODE", "value": "native"}), "SIDECAR_MODE is set twice"),

@@ -94,7 +94,7 @@ def without_sidecar(text: str) -> str:
     kept, skipped = [], -1
     for line in text.splitlines(keepends=True):
         indent = len(line) - len(line.lstrip())
-        if line.lstrip().startswith(("- name: log-sidecar\n", "- name: install-wrapper\n")):
+        if line.lstrip().startswith(("- name: log-sidecar", "- {name: log-sidecar-", "- name: install-wrapper\n")):
             skipped = indent
             continue
         if skipped >= 0 and indent > skipped:

@@ -3,6 +3,9 @@ The container, as an item of a list: of initContainers in mode native, of contai
 */}}
 {{- define "log-sidecar.container" -}}
 {{- $values := index .Values "log-sidecar" -}}
+{{- if and (eq $values.mode "native") (semverCompare "<1.29.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "log-sidecar.mode native needs Kubernetes 1.29; this is %s: use mode classic" .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
 - name: log-sidecar
   image: {{ printf "%s:%s" $values.image.repository $values.image.tag | quote }}
   imagePullPolicy: {{ $values.image.pullPolicy }}
@@ -41,25 +44,21 @@ The container, as an item of a list: of initContainers in mode native, of contai
   {{- end }}
   livenessProbe:
     exec: {command: [sidecar, probe, live]}
-    periodSeconds: 30
+    periodSeconds: 60
     timeoutSeconds: 10
   resources:
     {{- toYaml $values.resources | nindent 4 }}
   terminationMessagePolicy: FallbackToLogsOnError
   securityContext:
-    runAsNonRoot: true
-    seccompProfile: {type: RuntimeDefault}
-    runAsUser: 10001
-    runAsGroup: 10001
-    readOnlyRootFilesystem: true
-    allowPrivilegeEscalation: false
-    capabilities: {drop: [ALL]}
+    {{- toYaml $values.securityContext | nindent 4 }}
   volumeMounts:
     - {name: {{ quote $values.log.volumeName }}, mountPath: {{ quote $values.log.mountPath }}, readOnly: true}
-    - {name: state, mountPath: /var/lib/sidecar}
-    - {name: config, mountPath: /etc/sidecar, readOnly: true}
-    - {name: podinfo, mountPath: /etc/podinfo, readOnly: true}
+    - {name: log-sidecar-state, mountPath: /var/lib/sidecar}
+    - {name: log-sidecar-config, mountPath: /etc/sidecar, readOnly: true}
+    - {name: log-sidecar-podinfo, mountPath: /etc/podinfo, readOnly: true}
+    {{- /* The sidecar needs no access to the API: an empty volume hides the token from it alone. */}}
+    - {name: log-sidecar-no-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
     {{- if $values.secretName }}
-    - {name: secret, mountPath: /etc/sidecar-secret, readOnly: true}
+    - {name: log-sidecar-secret, mountPath: /etc/sidecar-secret, readOnly: true}
     {{- end }}
 {{- end -}}

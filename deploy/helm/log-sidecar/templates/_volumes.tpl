@@ -6,14 +6,15 @@ The volumes of the container, as items of the volumes of the Pod.
 {{- if $values.log.createVolume -}}
 - {name: {{ quote $values.log.volumeName }}, emptyDir: {sizeLimit: {{ $values.log.sizeLimit }}}}
 {{ end -}}
-- {name: state, emptyDir: {sizeLimit: {{ $values.state.sizeLimit }}}}
-- name: config
+- {name: log-sidecar-state, emptyDir: {sizeLimit: {{ $values.state.sizeLimit }}}}
+- name: log-sidecar-config
   configMap: {name: {{ quote $values.configMapName }}}
 {{- with $values.secretName }}
-- name: secret
+- name: log-sidecar-secret
   secret: {secretName: {{ quote . }}, defaultMode: 0440}
 {{- end }}
-- name: podinfo
+- {name: log-sidecar-no-token, emptyDir: {}}
+- name: log-sidecar-podinfo
   downwardAPI:
     items:
       - {path: labels, fieldRef: {fieldPath: metadata.labels}}
