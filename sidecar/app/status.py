@@ -27,6 +27,7 @@ from sidecar.telemetry.snapshot import (
     ConfigurationStatus,
     FileStatus,
     FileTotals,
+    PipelineBalance,
     RefusedPath,
     ShipperStatus,
     Snapshot,
@@ -59,6 +60,7 @@ def snapshot(
         dead_letters_size=supervisor.ledger.dead_letter_bytes(), dead_letters_limit=settings.dead_letters.max_size,
         volumes=list(volumes(supervisor, totals)), configuration=configuration,
         refused=_refused_paths(pipelines), loops=supervisor.heartbeats.ages(),
+        pipeline_balance=pipeline_balance(supervisor, shippers),
     )  # fmt: skip
 
 
@@ -107,6 +109,24 @@ def balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[Balance
         outcomes = settled.bytes_ | ({"skipped:ignore_older": old} if old else {})
         statuses.append(BalanceStatus(sink, outcomes, settled.lines, unsettled))
     return statuses
+
+
+def pipeline_balance(supervisor: Supervisor, shippers: Sequence[Shipper]) -> list[PipelineBalance]:
+    """Return the balance of each of these shippers, and that of files that the state has forgotten."""
+    counts = supervisor.ledger.pipeline_balance()
+    balances = []
+    for shipper in shippers:
+        outcomes = dict(counts.pop((shipper.pipeline, shipper.sink_name), ByteCounts()).bytes_)
+        if old := _old(supervisor, shipper):
+            outcomes["skipped:ignore_older"] = outcomes.get("skipped:ignore_older", 0) + old
+        unsettled = _unsettled(supervisor, shipper)
+        in_flight = min(shipper.in_flight_bytes, unsettled)
+        balances.append(PipelineBalance(shipper.pipeline, shipper.sink_name, outcomes, unsettled, in_flight))
+    sinks = {shipper.sink_name for shipper in shippers}
+    return [
+        *balances,
+        *(PipelineBalance(name, sink, each.bytes_, 0, 0) for (name, sink), each in counts.items() if sink in sinks),
+    ]
 
 
 def _unsettled(supervisor: Supervisor, shipper: Shipper) -> int:

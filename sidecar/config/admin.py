@@ -63,8 +63,8 @@ class AdminSettings(SettingsModel):
     """Exit at the start if the port is in use. By default the sidecar continues without the server."""
 
     show_documents: bool = False
-    """Show documents on the status page: those of the newest dead letters, after redaction, and the sink's error
-    text. The number of dead letters and the kind of their errors are always shown."""
+    """Show documents on the status page, after redaction: those of the newest dead letters, with the sink's error
+    text, and the live view. The number of dead letters and the kind of their errors are always shown."""
 
 
 def _check_endpoint(value: str) -> str:

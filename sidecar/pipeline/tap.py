@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
@@ -38,7 +38,9 @@ MAX_TAPS = 2
 _BURST_EVENTS = 100
 _MAX_PENDING_BYTES, _MAX_PENDING_CHUNKS = 256 * 1024, 256
 _MAX_GENERATIONS = 1000
-_EXPIRES_AFTER_S = 30.0
+_EXPIRES_AFTER_S, _REPLACED_AFTER_S = 30.0, 3.0
+"""Seconds without a poll after which a tap is closed, and after which another client may take its place."""
+
 _MAX_RENDER_S, _PAUSE_FACTOR = 0.02, 9.0
 """Maximum time of a poll before it begins no further chunk, and the pause after it as a multiple of its time."""
 
@@ -163,11 +165,22 @@ class Taps:
             known = self._by_name.get((kind, name))
             if known is not None and known[0] == view:
                 return known[1], False
-            if known is None and sum(other == kind for other, _ in self._by_name) >= MAX_TAPS:
+            others = self._by_name if known else self._make_room(kind)
+            if others is None:
                 return None
             tap = create()
-            self._set({**self._by_name, (kind, name): (view, tap)})
+            self._set({**others, (kind, name): (view, tap)})
             return tap, True
+
+    def _make_room(self, kind: str) -> Mapping[tuple[str, str], tuple[Hashable, Tap]] | None:
+        """Return the taps without one of this kind that is not polled any more, if there are many; else None."""
+        same = {key: tap.polled_at for key, (_, tap) in self._by_name.items() if key[0] == kind}
+        if len(same) < MAX_TAPS:
+            return self._by_name
+        oldest = min(same, key=same.__getitem__)
+        if self._clock.monotonic() - same[oldest] < _REPLACED_AFTER_S:
+            return None
+        return {key: value for key, value in self._by_name.items() if key != oldest}
 
     def end(self, kind: str, name: str) -> None:
         """Close the tap of this client, if it is open."""

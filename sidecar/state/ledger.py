@@ -32,7 +32,7 @@ class Ledger:
     def __init__(self, store: Database, limit: DeadLetterLimit | None = None) -> None:
         self._store = store
         self.limit = limit or DeadLetterLimit()
-        self._balance: dict[str, ByteCounts] | None = None
+        self._balance: dict[tuple[str, str], ByteCounts] | None = None
         self._balance_version = -1
         """Version of the database from which the balance was read. Commits of this process do not change it."""
 
@@ -177,7 +177,7 @@ class Ledger:
             dropped = self._commit(pipeline, sink, updates, receipt)
             if balance is not None and not dropped:
                 for update in updates:
-                    balance.setdefault(sink, ByteCounts()).merge(update.amounts)
+                    balance.setdefault((pipeline, sink), ByteCounts()).merge(update.amounts)
                 self._balance = balance
         return dropped
 
@@ -282,7 +282,14 @@ class Ledger:
             return [_known_file(db, pipeline, row) for row in rows]
 
     def balance(self) -> dict[str, ByteCounts]:
-        """Return the outcome of all bytes and lines that were ever settled, by sink.
+        """Return the outcome of all bytes and lines that were ever settled, by sink."""
+        by_sink: dict[str, ByteCounts] = {}
+        for (_, sink), amounts in self.pipeline_balance().items():
+            by_sink.setdefault(sink, ByteCounts()).merge(amounts)
+        return by_sink
+
+    def pipeline_balance(self) -> dict[tuple[str, str], ByteCounts]:
+        """Return the same as `balance`, by pipeline and sink. The pipeline of files that were forgotten is "".
 
         The result is cached until another process changes the database, because the sum covers all files of a week.
         """
@@ -291,7 +298,7 @@ class Ledger:
             if self._balance is None or version != self._balance_version:
                 self._balance, self._balance_version = _add_up(db), version
             return {
-                sink: ByteCounts(dict(amounts.bytes_), dict(amounts.lines)) for sink, amounts in self._balance.items()
+                key: ByteCounts(dict(amounts.bytes_), dict(amounts.lines)) for key, amounts in self._balance.items()
             }
 
     def dead_letter_bytes(self) -> int:
@@ -309,14 +316,15 @@ class Ledger:
             drop(db, [number for (number,) in old])
 
 
-def _add_up(db: sqlite3.Connection) -> dict[str, ByteCounts]:
-    balance: dict[str, ByteCounts] = {}
+def _add_up(db: sqlite3.Connection) -> dict[tuple[str, str], ByteCounts]:
+    balance: dict[tuple[str, str], ByteCounts] = {}
     # sum() fails beyond 63 bits, so the upper and lower halves of the numbers are added up separately.
     rows = db.execute(
-        "SELECT sink, what, sum(bytes >> 32), sum(bytes & 0xffffffff), sum(lines) FROM balance GROUP BY sink, what"
+        "SELECT coalesce(pipeline, ''), sink, what, sum(bytes >> 32), sum(bytes & 0xffffffff), sum(lines)"
+        " FROM balance LEFT JOIN generations ON number = generation GROUP BY 1, sink, what"
     ).fetchall()
-    for sink, what, upper, lower, lines in rows:
-        balance.setdefault(sink, ByteCounts()).add(what, (upper << 32) + lower, lines)
+    for pipeline, sink, what, upper, lower, lines in rows:
+        balance.setdefault((pipeline, sink), ByteCounts()).add(what, (upper << 32) + lower, lines)
     return balance
 
 

@@ -17,7 +17,10 @@ INTERVAL_S = 10.0
 MAX_SAMPLES = 360
 
 _COLUMNS = ("at", "lines_s", "bytes_s", "lag_bytes", "lag_s")
-"""Seconds since the epoch, lines and bytes per second, lag in bytes and in seconds."""
+"""Seconds since the epoch, settled lines and bytes per second, lag in bytes and in seconds.
+
+Lines that are read again and again while a sink is down do not count.
+"""
 
 
 class _Track:
@@ -33,7 +36,9 @@ class _Track:
         The first call adds no sample, because a rate needs two readings. If the counters are smaller than before, the
         shipper is a new one.
         """
-        before, lines, bytes_ = self._before, status.counters.lines_read, status.counters.bytes_read
+        before = self._before
+        # A list of the values is a copy, because the shipper may add an outcome meanwhile.
+        lines, bytes_ = sum(list(status.counters.lines.values())), sum(list(status.counters.bytes.values()))
         self._before = now, lines, bytes_
         if before is None or now <= before[0]:
             return

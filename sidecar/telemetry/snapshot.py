@@ -107,6 +107,22 @@ class BalanceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineBalance:
+    """The part of the balance of a sink that belongs to one pipeline."""
+
+    pipeline: str
+    """Name of the pipeline; "" for files that the state has forgotten."""
+
+    sink: str
+    bytes: Mapping[str, int]
+    """Settled bytes by outcome, as in `BalanceStatus`."""
+
+    unsettled: int
+    in_flight: int
+    """Bytes of `unsettled` that are in requests without a result."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileTotals:
     """Totals of the tracked files of one pipeline."""
 
@@ -187,3 +203,6 @@ class Snapshot:
 
     loops: Mapping[str, float] = field(default_factory=dict)
     """Seconds since each loop last made progress."""
+
+    pipeline_balance: Sequence[PipelineBalance] = ()
+    """The balance by pipeline and sink. Its sums are those of `balance`."""

@@ -26,6 +26,7 @@ from sidecar.telemetry.snapshot import (
     ConfigurationStatus,
     FileStatus,
     FileTotals,
+    PipelineBalance,
     ShipperStatus,
     Snapshot,
 )
@@ -86,7 +87,9 @@ class SimulatedHour:
 
     def _shipper(self, sink: str) -> ShipperStatus:
         lines, lag = self.stored[sink], LINE * (self.written - self.stored[sink])
-        counters = Counters(bytes_read=lines * LINE, lines_read=lines, bytes={"stored": lines * LINE})
+        counters = Counters(
+            bytes_read=lines * LINE, lines_read=lines, bytes={"stored": lines * LINE}, lines={"stored": lines}
+        )
         if sink == "archive":
             where = "mongodb://archive.logging.svc:27017/shop"
             return ShipperStatus("shop", sink, where, "up", BEGAN - 7200, "", "", lag, 0.1, 0, counters)
@@ -105,7 +108,8 @@ class SimulatedHour:
         size = self.written * LINE
         files = [
             FileStatus("shop", name, int(size * share),
-                      {sink: int(lines * LINE * share) for sink, lines in self.stored.items()}, True, False)
+                      {sink: int(lines * LINE * share) for sink, lines in self.stored.items()}, True, False, "",
+                      {each.sink: each.lag_s for each in self._shippers()})
             for name, share in zip(names, shares, strict=True)
         ]  # fmt: skip
         return Snapshot(
@@ -113,7 +117,12 @@ class SimulatedHour:
             [FileTotals("shop", len(files), size, 0, 0)], [self._balance(sink) for sink in self.stored],
             "notifications", len(files), 256, 64 << 20, 1 << 30, 3 << 20, 256 << 20, [],
             ConfigurationStatus("9f2c41d07a5be863", BEGAN - 7200),
+            pipeline_balance=[self._pipeline_balance(sink) for sink in self.stored],
         )  # fmt: skip
+
+    def _pipeline_balance(self, sink: str) -> PipelineBalance:
+        balance = self._balance(sink)
+        return PipelineBalance("shop", sink, balance.bytes, balance.unsettled, 0)
 
     def _balance(self, sink: str) -> BalanceStatus:
         lines, refused = self.stored[sink], 12 if sink == "search" else 0

@@ -22,7 +22,7 @@ from sidecar.telemetry.condition import judge
 from sidecar.telemetry.snapshot import FileStatus, Snapshot
 
 _STYLES = ("vendor/uPlot.min.css", "page.css")
-_SCRIPTS = ("vendor/uPlot.iife.min.js", "format.js", "charts.js", "page.js")
+_SCRIPTS = ("vendor/uPlot.iife.min.js", "format.js", "charts.js", "tap.js", "page.js")
 MAX_FILES = 30
 MAX_LETTERS = 10
 _MAX_TEXT_CHARACTERS = 4096

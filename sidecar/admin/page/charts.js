@@ -1,15 +1,16 @@
 "use strict";
-// Four charts over the same shippers, drawn by uPlot; with the arrow keys one goes through the samples.
+// Four charts over the same shippers, drawn by uPlot. The arrow keys move through the samples.
 
 const POWERS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const SPANS = [.1, .2, .5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, ...POWERS.map((power) => power * 86400)];
 const CHARTS = [
-  { column: "lines_s", title: "Lines read per second", word: (value) => format.rate(value) },
-  { column: "bytes_s", title: "Bytes read per second", steps: POWERS, word: (value) => format.size(value) },
+  { column: "lines_s", title: "Lines settled per second", word: (value) => format.rate(value) },
+  { column: "bytes_s", title: "Bytes settled per second", steps: POWERS, word: (value) => format.size(value) },
   { column: "lag_bytes", title: "Lag in bytes", steps: POWERS, word: (value) => format.size(value) },
-  { column: "lag_s", title: "Lag: age of the oldest line", steps: SPANS, word: (value) => format.duration(value) },
+  { column: "lag_s", title: "Age of the oldest line", steps: SPANS, word: (value) => format.duration(value) },
 ];
 const COLOURS = 8;
+const PLOT_HEIGHT = 140;
 const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4]];
 
 const charts = {
@@ -18,6 +19,9 @@ const charts = {
   hidden: new Set(),
 
   nameOf: (track) => `${track.pipeline} → ${track.sink}`,
+
+  // The name of the sink alone if there is one pipeline.
+  shortNameOf: (track, tracks) => (tracks.every((each) => each.pipeline === track.pipeline) ? track.sink : charts.nameOf(track)),
 
   draw(history) {
     const tracks = history.tracks.filter((track) => track.at.length);
@@ -41,7 +45,7 @@ const charts = {
     charts.shape = shape;
     byId("charts").replaceChildren();
     charts.made = tracks.length ? CHARTS.map((kind) => charts.one(kind, tracks)) : [];
-    byId("tracks").replaceChildren(...tracks.map((track, index) => charts.toggle(track, index)));
+    byId("tracks").replaceChildren(...tracks.map((track, index) => charts.toggle(track, index, tracks)));
   },
 
   one(kind, tracks) {
@@ -52,7 +56,7 @@ const charts = {
     chart.plot = new uPlot(charts.options(chart), [[]], place);
     place.addEventListener("keydown", (event) => charts.step(chart, event));
     place.addEventListener("blur", () => charts.leave(chart));
-    new ResizeObserver(() => chart.plot.setSize({ width: place.clientWidth, height: 180 })).observe(place);
+    new ResizeObserver(() => chart.plot.setSize({ width: place.clientWidth, height: PLOT_HEIGHT })).observe(place);
     return chart;
   },
 
@@ -62,7 +66,7 @@ const charts = {
     const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     return {
       width: chart.place.clientWidth || 300,
-      height: 180,
+      height: PLOT_HEIGHT,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } },
       scales: {
@@ -70,8 +74,8 @@ const charts = {
         y: { range: (plot, least, most) => [0, most > 0 ? most * 1.1 : 1] },
       },
       axes: [
-        { ...axis, space: 70, values: (plot, moments) => moments.map((at) => format.clock(at).slice(0, 5)) },
-        { ...axis, size: 74, values: (plot, values) => values.map((value) => format.round(chart.word(value))), ...(chart.steps ? { incrs: chart.steps } : {}) },
+        { ...axis, space: 48, size: 30, values: (plot, moments) => moments.map((at) => format.clock(at).slice(0, 5)) },
+        { ...axis, space: 22, size: 66, values: (plot, values) => values.map((value) => format.round(chart.word(value))), ...(chart.steps ? { incrs: chart.steps } : {}) },
       ],
       series: [{}, ...chart.tracks.map((track, index) => ({
         label: charts.nameOf(track),
@@ -99,10 +103,14 @@ const charts = {
     if (!moments || !moments.length) return;
     const at = index ?? moments.length - 1;
     const most = Math.max(0, ...columns.flat().filter((value) => value != null));
-    const values = chart.tracks.map((track, i) => [charts.nameOf(track), columns[i][at]])
-      .filter(([name, value]) => value != null && !charts.hidden.has(name))
-      .map(([name, value]) => (chart.tracks.length > 1 ? `${name}: ${chart.word(value)}` : chart.word(value)));
-    const text = `${format.clock(moments[at])} · ${values.slice(0, 6).join(", ")} · most ${chart.word(most)}`;
+    const entries = chart.tracks.map((track, i) => [track, columns[i][at]])
+      .filter(([track, value]) => value != null && !charts.hidden.has(charts.nameOf(track)));
+    // While nobody moves through the samples of many lines, the highest one is enough.
+    const isBrief = index == null && entries.length > 2;
+    if (isBrief) entries.sort((a, b) => b[1] - a[1]);
+    const values = entries.slice(0, isBrief ? 1 : 6).map(([track, value]) => (chart.tracks.length > 1
+      ? `${charts.shortNameOf(track, chart.tracks)}: ${chart.word(value)}` : chart.word(value)));
+    const text = `${format.clock(moments[at])} · ${values.join(", ")} · most ${chart.word(most)}`;
     if (chart.readout.textContent !== text) chart.readout.textContent = text;
     chart.place.setAttribute("aria-label", `${chart.title}, the last hour. ${text}. Left and right go through the samples.`);
   },
@@ -123,7 +131,7 @@ const charts = {
     chart.plot.setCursor({ left: -10, top: -10 });
   },
 
-  toggle(track, index) {
+  toggle(track, index, tracks) {
     const name = charts.nameOf(track);
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
@@ -132,7 +140,7 @@ const charts = {
     for (const [key, value] of Object.entries(drawn)) line.setAttribute(key, value);
     for (const [key, value] of Object.entries({ width: 24, height: 10, "aria-hidden": "true" })) svg.setAttribute(key, value);
     svg.append(line);
-    const button = element("button", { type: "button", "aria-pressed": String(!charts.hidden.has(name)) }, svg, name);
+    const button = element("button", { type: "button", "aria-pressed": String(!charts.hidden.has(name)) }, svg, charts.shortNameOf(track, tracks));
     button.addEventListener("click", () => {
       const isShown = charts.hidden.delete(name);
       if (!isShown) charts.hidden.add(name);

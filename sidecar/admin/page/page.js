@@ -1,5 +1,5 @@
 "use strict";
-// Asks for the facts every two seconds and shows them. Whatever comes is text.
+// Loads the status every two seconds and shows it. All data is shown as text.
 
 const EVERY_MS = 2000;
 const HISTORY_EVERY_MS = 10000;
@@ -7,58 +7,87 @@ const KINDS = [
   ["stored", "stored"], ["dead_letter", "dead letters"], ["filtered", "filtered"], ["skipped", "skipped"],
   ["flight", "in flight"], ["unread", "unread"], ["lost", "lost"],
 ];
-const WIDTHS = { pipeline: "narrow", state: "narrow", settled: "narrow", since: "since", sink: "wide", "last error": "wide" };
-const STYLES = { up: "good", new: "dim", retrying: "warn", misconfigured: "bad", blocked: "bad" };
+const WIDTHS = { pipeline: "narrow", sink: "wide", settled: "wide", remark: "wide" };
+const STYLES = { up: "good", new: "dim", interrupted: "warn", retrying: "bad", misconfigured: "bad", blocked: "bad" };
+const LEVELS = { good: "good", warning: "warn", bad: "bad" };
+const URGENCY = ["new", "up", "interrupted", "retrying", "misconfigured", "blocked"];
+const MAX_FINDINGS = 4;
 
 const behind = (file) => Math.max(0, ...Object.values(file.settled).map((offset) => file.size - offset));
 const sum = (values) => values.reduce((all, value) => all + value, 0);
 const state = { before: null, facts: null, isPaused: false, history: null, historyAt: -Infinity };
 
-// ── the balance ──────────────────────────────────────────────────────────────────────────────────────────
+// ── the condition ────────────────────────────────────────────────────────────────────────────────────────
 
-// Segments of one sink that add up to what was seen of its files.
-function segments(facts, balance) {
-  const found = Object.fromEntries(KINDS.map(([kind]) => [kind, { bytes: 0, lines: 0, reasons: [] }]));
-  for (const [what, bytes] of Object.entries(balance.bytes)) {
-    const [kind, reason] = what.split(/:(.*)/s);
-    const segment = (found[kind] ??= { bytes: 0, lines: 0, reasons: [] });
-    segment.bytes += bytes;
-    segment.lines += balance.lines[what] || 0;
-    if (reason && bytes) segment.reasons.push(`${reason} ${format.size(bytes)}`);
-  }
-  const sent = sum(facts.shippers.filter((each) => each.sink === balance.sink).map((each) => each.in_flight_bytes));
-  found.flight.bytes = Math.max(0, Math.min(sent, balance.unsettled));
-  found.unread.bytes = balance.unsettled - found.flight.bytes;
-  return found;
+function finding(each) {
+  return element("li", { class: LEVELS[each.level] }, each.text);
 }
 
-function balanceOf(facts, balance) {
-  const found = segments(facts, balance);
-  const seen = sum(Object.values(found).map((each) => each.bytes));
+function showCondition(condition) {
+  byId("condition").className = `condition ${LEVELS[condition.level]}`;
+  byId("condition-title").textContent = condition.text[0].toUpperCase() + condition.text.slice(1);
+  show(byId("findings"), ...condition.findings.slice(0, MAX_FINDINGS).map(finding));
+  const more = condition.findings.slice(MAX_FINDINGS);
+  const details = byId("more-findings");
+  details.hidden = !more.length;
+  details.querySelector("summary").textContent = `${more.length} more`;
+  show(details.querySelector("ul"), ...more.map(finding));
+}
+
+// ── the balance ──────────────────────────────────────────────────────────────────────────────────────────
+
+// The parts of the balance of one pipeline and sink, which add up to all bytes that were seen.
+function partsOf(balance) {
+  const parts = Object.fromEntries(KINDS.map(([kind]) => [kind, { bytes: 0, reasons: [] }]));
+  for (const [outcome, bytes] of Object.entries(balance.bytes)) {
+    const [kind, reason] = outcome.split(/:(.*)/s);
+    const part = (parts[kind] ??= { bytes: 0, reasons: [] });
+    part.bytes += bytes;
+    if (reason && bytes) part.reasons.push(`${reason} ${format.size(bytes)}`);
+  }
+  parts.flight.bytes = balance.in_flight;
+  parts.unread.bytes = balance.unsettled - balance.in_flight;
+  return parts;
+}
+
+function barOf(parts, seen, label) {
   const names = Object.fromEntries(KINDS);
-  const parts = Object.entries(found).map(([kind, segment]) => ({ kind, name: names[kind] || kind, ...segment }));
-  const told = parts.filter((part) => part.bytes).map((part) => `${part.name} ${format.share(part.bytes, seen)}`);
-  const bar = element("div", { class: "bar", role: "img", "aria-label": `${balance.sink}: ${told.join(", ") || "nothing yet"}` });
-  for (const part of parts.filter((each) => each.bytes > 0)) {
-    const piece = element("i", { class: part.kind, title: `${part.name}: ${format.count(part.bytes)} bytes` });
+  const present = Object.entries(parts).filter(([, part]) => part.bytes > 0);
+  const shares = present.map(([kind, part]) => `${names[kind] || kind} ${format.share(part.bytes, seen)}`);
+  const bar = element("div", { class: "bar", role: "img", "aria-label": `${label}: ${shares.join(", ") || "nothing yet"}` });
+  for (const [kind, part] of present) {
+    const piece = element("i", { class: kind, title: `${names[kind] || kind}: ${format.count(part.bytes)} bytes` });
     piece.style.flexGrow = String(part.bytes / seen);
     bar.append(piece);
   }
-  const rows = parts.map((part) => element("tr", { "data-kind": part.kind },
-    element("th", { scope: "row" }, element("span", { class: `swatch ${part.kind}`, "aria-hidden": "true" }), part.name,
-      element("span", { class: "dim" }, part.reasons.length ? ` (${part.reasons.join(", ")})` : "")),
-    element("td", { class: "number" }, format.count(part.bytes)),
-    element("td", { class: "number" }, format.share(part.bytes, seen)),
-    element("td", { class: "number" }, part.lines ? format.count(part.lines) : "")));
-  const heads = ["", "bytes", "share", "lines"].map((name) => element("th", { scope: "col", class: name ? "number" : null }, name));
-  const foot = element("tr", { "data-kind": "seen" },
-    element("th", { scope: "row" }, "seen, all together"),
-    element("td", { class: "number" }, format.count(seen)),
-    element("td", { class: "number" }, seen ? "100 %" : ""), element("td", { class: "number" }));
-  return element("div", { class: "balance", "data-sink": balance.sink },
-    element("h3", {}, balance.sink), bar,
-    element("table", { class: "legend", "aria-label": `Balance of ${balance.sink}` },
-      element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows), element("tfoot", {}, foot)));
+  return bar;
+}
+
+function balanceRow(balance) {
+  const parts = partsOf(balance);
+  const seen = sum(Object.values(parts).map((part) => part.bytes));
+  const label = `${balance.pipeline || "earlier files"} to ${balance.sink}`;
+  const cells = KINDS.map(([kind, name]) => {
+    const { bytes, reasons } = parts[kind];
+    const why = reasons.length ? element("span", { class: "dim below" }, reasons.join(", ")) : "";
+    return element("td", { class: "number", "data-kind": kind, "data-label": name, "data-bytes": bytes,
+      title: `${format.count(bytes)} bytes` }, ...(bytes ? [element("span", {}, format.size(bytes), why)] : []));
+  });
+  return element("tr", { "data-pipeline": balance.pipeline, "data-sink": balance.sink },
+    element("td", {}, balance.sink), element("td", {}, barOf(parts, seen, label)),
+    element("td", { class: "number", "data-kind": "seen", "data-label": "seen", "data-bytes": seen }, format.size(seen)), ...cells);
+}
+
+function showBalance(balances) {
+  const names = [...new Set(balances.map((each) => each.pipeline))];
+  const head = ["sink", "", "seen", ...KINDS.map(([, name]) => name)].map((name, index) => element("th",
+    { scope: "col", class: index > 1 ? "number" : null },
+    ...(index > 2 ? [element("span", { class: `swatch ${KINDS[index - 3][0]}`, "aria-hidden": "true" })] : []), name));
+  const rows = names.flatMap((name) => [
+    element("tr", { class: "pipeline" }, element("td", { colspan: String(head.length) }, name || "files that the state has forgotten")),
+    ...balances.filter((each) => each.pipeline === name).map(balanceRow)]);
+  show(byId("balances"), element("table", { class: "balance", "aria-label": "Balance by pipeline and sink" },
+    element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows)));
 }
 
 // ── tables ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -100,12 +129,16 @@ function cell(title, shown, isNumber) {
   return element("td", { "data-label": title, class: isNumber ? "number" : WIDTHS[title] || null }, ...(isEmpty ? [] : [child]));
 }
 
-function progressOf(file) {
-  const settled = file.size - behind(file);
-  const told = file.size ? format.share(settled, file.size) || "0 %" : "100 %";
-  const filled = element("i", {});
-  filled.style.width = file.size ? `${(100 * settled) / file.size}%` : "100%";
-  return element("span", { class: "progress" }, element("span", { class: "gauge", "aria-hidden": "true" }, filled), told);
+const oldest = (file) => Math.max(0, ...Object.values(file.lag_s));
+
+// For each sink: how much of the file it has, and how old the oldest line is that it does not have.
+function settledOf(file) {
+  return element("span", {}, ...Object.entries(file.settled).map(([sink, offset]) => {
+    const share = file.size ? format.share(Math.min(offset, file.size), file.size) || "0 %" : "100 %";
+    const lag_s = file.lag_s[sink] || 0;
+    const rest = offset < file.size ? `, ${format.size(file.size - offset)} left${lag_s > 0 ? `, ${format.duration(lag_s)} old` : ""}` : "";
+    return element("span", { class: `per-sink${rest ? "" : " dim"}` }, `${sink} ${share}${rest}`);
+  }));
 }
 
 const remark = (file) => [file.parser, file.is_deleted ? "deleted or renamed" : file.is_open ? "" : "closed while idle"].filter(Boolean).join(", ");
@@ -114,24 +147,21 @@ const files = new Sorted(byId("files"), "Files", [
   ["file", (file) => file.path, (file) => file.path],
   ["pipeline", (file) => file.pipeline, (file) => file.pipeline],
   ["size", (file) => file.size, (file) => format.size(file.size), true],
-  ["settled", (file) => (file.size - behind(file)) / (file.size || 1), progressOf],
-  ["behind", behind, (file) => format.size(behind(file)), true],
+  ["settled", (file) => (file.size - behind(file)) / (file.size || 1), settledOf],
+  ["oldest", oldest, (file) => (oldest(file) > 0 ? format.duration(oldest(file)) : ""), true],
   ["remark", remark, remark],
 ], 4, true);
 
-// Lines a second since the facts before, else since the start.
+const settledLines = (shipper) => sum(Object.values(shipper.counters.lines));
+
+// Lines that were settled per second since the status before, else since the start.
 function rateOf(shipper) {
   const { facts, before } = state;
   const same = (each) => each.pipeline === shipper.pipeline && each.sink === shipper.sink;
   const earlier = before && before.shippers.find(same);
-  const lines = shipper.counters.lines_read - (earlier ? earlier.counters.lines_read : 0);
+  const lines = settledLines(shipper) - (earlier ? settledLines(earlier) : 0);
   const passed = facts.now - (earlier ? before.now : facts.started_at);
   return passed > 0 ? Math.max(0, lines) / passed : 0;
-}
-
-function faultOf(shipper) {
-  if (shipper.error) return element("span", { class: STYLES[shipper.state] || "bad" }, shipper.error);
-  return shipper.error_class ? `none now; the last one was ${shipper.error_class.replace("_", " ")}` : "";
 }
 
 // The lines read, and the share that no parser accepted if it is more than a tenth.
@@ -141,18 +171,30 @@ function readOf(shipper) {
   return element("span", {}, format.count(read), element("span", { class: "warn below" }, `${Math.round(100 * share)} % not parsed`));
 }
 
+// The name and, below it, the address. Long addresses break after a slash, a dot or a colon.
+function sinkOf(shipper) {
+  const address = element("span", { class: "dim below" });
+  for (const piece of shipper.destination === shipper.sink ? [] : shipper.destination.split(/(?<=[/.:@])/)) {
+    address.append(piece, document.createElement("wbr"));
+  }
+  return element("span", {}, shipper.sink, address);
+}
+
+function stateOf(shipper) {
+  return element("strong", { class: STYLES[shipper.state] || "" }, shipper.state);
+}
+
 const sinks = new Sorted(byId("sinks"), "Sinks", [
-  ["sink", (each) => each.sink, (each) => element("span", {}, each.sink, each.destination === each.sink ? "" : element("span", { class: "dim" }, ` ${each.destination}`))],
+  ["sink", (each) => each.sink, sinkOf],
   ["pipeline", (each) => each.pipeline, (each) => each.pipeline],
-  ["state", (each) => each.state, (each) => element("strong", { class: STYLES[each.state] || "" }, each.state)],
-  ["since", (each) => each.since, (each) => format.moment(each.since)],
+  ["state", (each) => URGENCY.indexOf(each.state), stateOf],
+  ["for", (each) => -each.since, (each) => format.duration(state.facts.now - each.since), true],
   ["behind", (each) => each.lag_bytes, (each) => format.size(each.lag_bytes), true],
   ["oldest", (each) => each.lag_s, (each) => format.duration(each.lag_s), true],
-  ["lines read", (each) => each.counters.lines_read, readOf, true],
   ["lines/s", rateOf, (each) => format.rate(rateOf(each)), true],
+  ["lines read", (each) => each.counters.lines_read, readOf, true],
   ["retries", (each) => each.counters.retries, (each) => format.count(each.counters.retries), true],
-  ["last error", (each) => each.error, faultOf],
-], 0, false);
+], 2, true);
 
 const refusals = new Sorted(byId("refusals"), "Dead letters since the start", [
   ["reason", (each) => each.kind, (each) => each.kind],
@@ -162,25 +204,6 @@ const refusals = new Sorted(byId("refusals"), "Dead letters since the start", [
 ], 3, true);
 
 // ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────
-
-function verdict(style, title, text) {
-  return element("li", { class: style }, element("strong", {}, title), element("span", {}, text));
-}
-
-function verdicts(facts) {
-  const of = (kind) => sum(facts.balance.map((each) => segments(facts, each)[kind].bytes));
-  const lost = of("lost");
-  const down = facts.shippers.filter((each) => each.state !== "up" && each.state !== "new");
-  const dead = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
-  const oldest = Math.max(0, ...facts.shippers.map((each) => each.lag_s));
-  return [
-    lost ? verdict("bad", `${format.size(lost)} lost`, "The balance below shows the reasons.") : verdict("good", "Nothing is lost", "The balance accounts for every byte."),
-    down.length ? verdict("bad", `${down.length} of ${facts.shippers.length} down`, down.map((each) => `${each.pipeline} → ${each.sink}`).join(", "))
-      : verdict("good", facts.shippers.length > 1 ? "All sinks accept lines" : "The sink accepts lines", "No sink is being retried."),
-    verdict(oldest > 60 ? "warn" : "good", oldest > 0 ? `${format.duration(oldest)} behind` : "Up to date", `${format.size(sum(facts.shippers.map((each) => each.lag_bytes)))} are ready for delivery and not settled.`),
-    dead ? verdict("warn", `${format.count(dead)} dead letters`, "Documents that a sink rejected.") : verdict("good", "No dead letters", "No sink rejected a document."),
-  ];
-}
 
 function letterOf(letter) {
   const head = `No. ${letter.number}, ${format.moment(letter.at)}: ${letter.kind}, ${letter.path} from byte ${format.count(letter.start)}`;
@@ -194,7 +217,8 @@ function deadLetters(facts) {
     ([kind, count]) => ({ kind, count, pipeline: each.pipeline, sink: each.sink })));
   byId("refusals").hidden = !rows.length;
   refusals.fill(rows);
-  const kept = sum(facts.balance.map((each) => segments(facts, each).dead_letter.lines));
+  const kept = sum(facts.balance.map((each) => each.lines.dead_letter || 0));
+  byId("letters-count").textContent = kept ? format.count(kept) : "none";
   const seeing = facts.letters ? "The newest ones are below." : "Set admin.show_documents to show their content here.";
   byId("letters-note").textContent = kept || rows.length
     ? `${format.count(kept)} are kept; \`sidecar dead-letters list\` lists them. ${seeing}` : "There are no dead letters.";
@@ -208,13 +232,14 @@ function deadLetters(facts) {
 function display(facts) {
   byId("version").textContent = facts.version;
   byId("about").textContent = `up for ${format.duration(facts.now - facts.started_at)}, process ${facts.pid}, state in ${facts.state_dir}`;
-  show(byId("verdicts"), ...verdicts(facts));
-  byId("balances").replaceChildren(...facts.balance.map((each) => balanceOf(facts, each)));
+  showCondition(facts.condition);
+  showBalance(facts.pipeline_balance);
   sinks.fill(facts.shippers);
   files.fill(facts.files);
   const more = facts.files_total - facts.files.length;
   byId("files-more").textContent = more ? `and ${format.count(more)} more, with no larger backlog` : "";
   deadLetters(facts);
+  tap.offer(facts.sums.map((each) => each.pipeline));
   const of = facts.configuration;
   byId("settings-note").textContent = `${of.hash}, in use since ${format.moment(of.since)}${of.is_last_good ? "" : "; a newer one was refused"}`;
   const text = JSON.stringify(facts.settings, null, 2);
@@ -230,8 +255,10 @@ async function ask(path) {
   return body;
 }
 
+// While the sidecar does not answer, nothing on the page claims to be its state now.
 function trouble(text) {
   byId("trouble").hidden = !text;
+  document.body.classList.toggle("is-stale", Boolean(text));
   if (byId("trouble").textContent !== text) byId("trouble").textContent = text;
 }
 
@@ -258,6 +285,9 @@ async function run() {
     await new Promise((resume) => setTimeout(resume, EVERY_MS));
   }
 }
+
+// Sections below the charts are open where there is room.
+if (matchMedia("(min-width: 60rem)").matches) document.querySelectorAll(".wide-open").forEach((each) => { each.open = true; });
 
 byId("pause").addEventListener("click", () => {
   state.isPaused = !state.isPaused;

@@ -60,14 +60,14 @@ class Watched:
     def page(self) -> View:
         """What a reader of the page sees."""
         balances = self._page.value("""
-            Object.fromEntries([...document.querySelectorAll('.balance')].map(each => [each.dataset.sink,
-                Object.fromEntries([...each.querySelectorAll('tr[data-kind]')].map(row => [row.dataset.kind,
-                    Number(row.querySelector('td').textContent.replaceAll(',', ''))]))]))
+            Object.fromEntries([...document.querySelectorAll('tr[data-sink]')].map(each => [each.dataset.sink,
+                Object.fromEntries([...each.querySelectorAll('td[data-kind]')].map(
+                    cell => [cell.dataset.kind, Number(cell.dataset.bytes)]))]))
         """)
         sinks = self._page.value("""
             Object.fromEntries([...document.querySelectorAll('#sinks tbody tr')].map(row => {
                 const text = label => row.querySelector(`[data-label="${label}"]`).textContent;
-                return [text('sink').split(' ')[0],
+                return [row.querySelector('[data-label="sink"] span').firstChild.data,
                     {up: Number(text('state') === 'up'), lines_read: Number(text('lines read').replaceAll(',', ''))}];
             }))
         """)

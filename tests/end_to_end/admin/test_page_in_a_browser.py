@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -44,15 +45,27 @@ def written(folder: Path) -> None:
         (folder / "log" / f"app-{n}.log").write_text("a line\n" * (n + 1))
 
 
+class Watched(NamedTuple):
+    """A running sidecar: the address of its page, and its folder."""
+
+    address: str
+    folder: Path
+
+
 @pytest.fixture(scope="module", params=[True, False], ids=["documents shown", "documents hidden"])
-def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     folder, port = tmp_path_factory.mktemp("page"), free_port()
     written(folder)
     config = configuration(folder, port, show_documents=request.param)
     with running(folder / "own.log", "--config", str(config)):
         assert sidecar("wait-ready", "--state-dir", f"{folder}/state").returncode == 0
         eventually(lambda: stored(folder) > 0, "the good sink has the lines")
-        yield f"http://127.0.0.1:{port}/"
+        yield Watched(f"http://127.0.0.1:{port}/", folder)
+
+
+@pytest.fixture
+def address(watched: Watched) -> str:
+    return watched.address
 
 
 def stored(folder: Path) -> int:
@@ -71,9 +84,11 @@ def test_the_page_shows_data_as_text_and_contacts_no_other_server(page: Page, ad
     page.shows("document.querySelector('#sinks').innerText.includes('retrying')")
     page.shows(DRAWN, 40)
     text = page.value("document.body.innerText")
-    for expected in (HOSTILE, "archive", "1 of 2 down", "invalid_text", "1 dead letters", "and 11 more"):
+    for expected in (HOSTILE, "archive", "1 of 2 sinks down", "dead letters since the start: 1 invalid_text",
+                     "and 11 more"):  # fmt: skip
         assert expected in text, expected
-    assert "check that" in page.value("document.querySelector('#sinks').innerText"), "the advice"
+    assert "check that" in page.value("document.querySelector('#findings li.bad').innerText"), "the advice"
+    assert page.value("document.querySelector('#condition').className") == "condition bad"
     assert page.value("document.title") == "log-sidecar"
     assert page.value("document.querySelectorAll('main img, main script').length") == 0
     assert set(page.asked_for()) == {address, f"{address}status.json", f"{address}history.json"}
@@ -82,8 +97,8 @@ def test_the_page_shows_data_as_text_and_contacts_no_other_server(page: Page, ad
 
 def test_the_balance_adds_up_and_the_bar_has_a_segment_for_each_part(page: Page) -> None:
     rows = page.value("""
-        Object.fromEntries([...document.querySelectorAll('[data-sink=archive] tr[data-kind]')].map(
-            row => [row.dataset.kind, Number(row.querySelector('td').textContent.replaceAll(',', ''))]))
+        Object.fromEntries([...document.querySelectorAll('[data-sink=archive] td[data-kind]')].map(
+            cell => [cell.dataset.kind, Number(cell.dataset.bytes)]))
     """)
     seen = rows.pop("seen")
     assert sum(rows.values()) == seen == 20 * 18 + len(REFUSED) + 7 * sum(range(1, 41))
@@ -105,7 +120,42 @@ def test_secrets_and_documents_are_shown_only_if_allowed(page: Page, request: py
     assert (
         "document.title='taken'</script>" in page.value("document.querySelector('#letters').textContent")
     ) == is_shown
-    assert ("Set admin.show_documents" in page.value("document.body.innerText")) == (not is_shown)
+    note = page.value("document.querySelector('#letters-note').textContent")
+    assert ("Set admin.show_documents" in note) == (not is_shown)
+
+
+def test_the_live_view_shows_records_that_match_the_search_if_documents_may_be_shown(
+    page: Page, watched: Watched, request: pytest.FixtureRequest
+) -> None:
+    page.value("document.querySelector('#live').open = true")
+    page.value("document.querySelector('#tap-run').click()")
+    if "documents hidden" in request.node.name:
+        page.shows("document.querySelector('#tap-note').textContent.includes('set admin.show_documents')")
+        assert page.value("document.querySelector('#tap-run').textContent") == "Start"
+        return
+    page.shows("document.querySelector('#tap-note').textContent.includes('newest record')")
+
+    def write(text: str) -> None:
+        with (watched.folder / "log" / HOSTILE).open("a") as file:
+            file.write(f"{text}\n")
+
+    write("<b>needle</b> \x1b[31m \u202e")
+    page.shows("document.querySelector('#tap-events').textContent.includes('needle')")
+    shown = page.value("document.querySelector('#tap-events').textContent")
+    assert "\\u202e" in shown
+    assert shown.isprintable()
+    assert page.value("document.querySelectorAll('#tap-events b, #tap-events img').length") == 0
+    page.value("document.querySelector('#tap-search').value = 'message == \"wanted\"'")
+    page.value("document.querySelector('#tap').dispatchEvent(new Event('change'))")
+    assert page.value("document.querySelectorAll('#tap-events li').length") == 0
+    page.shows("document.querySelector('#tap-note').textContent.includes('newest record')")
+    write("other")
+    write("wanted")
+    page.shows("document.querySelectorAll('#tap-events li').length")
+    assert page.value("document.querySelector('#tap-events').textContent").count("@timestamp") == 1
+    page.value("document.querySelector('#tap-search').value = 'message =='")
+    page.value("document.querySelector('#tap').dispatchEvent(new Event('change'))")
+    page.shows("document.querySelector('#tap-note').textContent.includes('the filter is invalid')")
 
 
 @pytest.mark.parametrize("width", [360, 768, 1160, 2560])
@@ -219,3 +269,4 @@ def test_it_says_when_the_sidecar_no_longer_answers(browser: Browser, tmp_path: 
             assert page.value("document.querySelector('#trouble').hidden")
         page.shows("document.querySelector('#trouble').textContent.includes('retrying')")
         assert page.value(FILLED), "what was known is still there"
+        assert not page.value("document.querySelector('#condition').checkVisibility()"), "but claims nothing of now"

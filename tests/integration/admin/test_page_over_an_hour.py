@@ -68,15 +68,28 @@ def test_the_keyboard_goes_through_all_samples_from_the_newest_on(browser: Brows
         page.shows(f"document.querySelector('.chart output').textContent.startsWith('{moments[0]}')")
 
 
-def test_large_numbers_do_not_break_the_legend_on_a_narrow_screen(browser: Browser, address: str) -> None:
-    with browser.page(address, width=360) as page:
+def test_sinks_and_charts_are_above_the_fold_also_while_a_sink_is_down(browser: Browser, address: str) -> None:
+    with browser.page(address, width=1280, height=900) as page:
         page.shows(DRAWN, 60)
+        assert page.value("document.querySelector('#condition-title').textContent") == "1 of 2 sinks down"
+        for place in ("#sinks", "#charts"):
+            assert page.value(f"document.querySelector('{place}').getBoundingClientRect().bottom") <= 900, place
+        below = page.value("document.querySelector('#balances').getBoundingClientRect().top")
+        assert below > page.value("document.querySelector('#charts').getBoundingClientRect().bottom")
+
+
+def test_a_narrow_page_is_shorter_than_three_screens_and_breaks_no_number(browser: Browser, address: str) -> None:
+    with browser.page(address, width=360, height=800) as page:
+        page.shows(DRAWN, 60)
+        assert page.value("document.documentElement.scrollHeight") < 3 * 800
         assert page.value("document.documentElement.scrollWidth") == 360
+        page.value("document.querySelectorAll('details').forEach(each => each.open = true)")
         heights = page.value("""
-            [...document.querySelectorAll('.legend tbody th')].map(each => each.getBoundingClientRect().height)
+            [...document.querySelectorAll('.cards td.number > span, .balance td.number > span')].filter(
+                each => !each.querySelector('*')).map(each => each.getBoundingClientRect().height)
         """)
-        assert len(heights) == 14
-        assert max(heights) < 60, "two lines at most"
+        assert len(heights) > 20
+        assert max(heights) < 30, "one line"
 
 
 def test_the_picture_is_a_png(browser: Browser, address: str) -> None:

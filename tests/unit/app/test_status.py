@@ -44,6 +44,12 @@ def test_every_byte_that_was_seen_is_in_the_balance(supervisor: Supervisor) -> N
     assert (total.pipeline, total.files, total.bytes) == ("app", len(SIZES), sum(SIZES.values()))
 
 
+def test_the_balance_of_the_pipelines_adds_up_to_that_of_the_sinks(supervisor: Supervisor) -> None:
+    taken = snapshot(supervisor)
+    (whole,), (part,) = taken.balance, taken.pipeline_balance
+    assert (part.pipeline, part.sink, part.bytes, part.unsettled) == ("app", "db", whole.bytes, whole.unsettled)
+
+
 def test_files_that_are_too_old_are_in_the_balance(tmp_path: Path, logs: Path) -> None:
     os.utime(logs / "c.log", (1.0, 1.0))
     pipelines = {"app": {"paths": [f"{logs}/*.log"], "ignore_older": "1h"}}

@@ -95,7 +95,7 @@ def crowded(number: int) -> dict[str, Any]:
     shippers = [
         ShipperStatus("a-long-pipeline", f"elasticsearch://search-{n}.logging.svc.cluster.local:9200/logs", "d",
                       "misconfigured" if n % 2 else "up", 0.0, LONG_ERROR if n % 2 else "", "", 123456789, 7200.5, 0,
-                      Counters(lines_read=123456789, retries=98765))
+                      Counters(lines_read=123456789, retries=98765, lines={"stored": 123456789}))
         for n in range(number)
     ]  # fmt: skip
     files = [

@@ -223,6 +223,11 @@ def test_the_number_of_taps_is_limited_for_each_kind_of_client() -> None:
     fixture = TapsFixture()
     assert [fixture.poll(str(n))[0] for n in range(MAX_TAPS + 1)] == [200] * MAX_TAPS + [503]
     assert fixture.poll("x", "page")[0] == 200
+    fixture.clock.advance(2)
+    assert [fixture.poll(name)[0] for name in ("0", "y")] == [200, 503]
+    fixture.clock.advance(2)
+    assert [fixture.poll(name)[0] for name in ("0", "y")] == [200, 200], "the other one is not polled any more"
+    assert fixture.count() == MAX_TAPS + 1
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ class Wound:
 
 
 def facts(lines: int, *, sink: str = "db", lag: int = 0) -> ShipperStatus:
-    counters = Counters(lines_read=lines, bytes_read=lines * 100)
+    counters = Counters(lines={"stored": lines}, bytes={"stored": lines * 100})
     return ShipperStatus("app", sink, "http://db", "up", 0.0, "", "", lag, lag / 10, 0, counters)
 
 
