@@ -160,9 +160,9 @@ class _Printer:
         if self._is_json:
             put_json_text(self._as_json(event))
             return
-        line = make_text(f"{event['path']}:{event['offset']}", "cyan").append(" ")
-        line.append_text(Text(escape_json(event["text"]) + ("…" if event["is_cut"] else "")))
-        self._console.print(line, soft_wrap=True)
+        place = make_text(f"{event['path']}:{event['offset']}", "cyan")
+        text = escape_json(event["text"]) + ("…" if event["is_cut"] else "")
+        self._console.print(Text.assemble(place, " ", text), soft_wrap=True)
 
     def _as_json(self, event: Event) -> str:
         head = json.dumps({
@@ -175,7 +175,8 @@ class _Printer:
     def report_hidden(self) -> None:
         """Say how many records were not shown, and why."""
         self._reported, self._report_at = self._sampled_out, time.monotonic() + _REPORT_S
-        put_note(
-            f"{count_of(self._shown, 'record')} shown, {self._unmatched:,} did not match, {self._sampled_out:,} were "
-            f"not looked at or shown, because a tap shows at most {self._max_rate:.0f} per second"
-        )
+        reason = f"{self._sampled_out:,} were left out, because a tap shows at most {self._max_rate:.0f} per second"
+        put_note("; ".join((
+            f"{count_of(self._shown, 'record')} shown", f"{self._unmatched:,} did not match",
+            reason if self._sampled_out else "none were left out",
+        )))  # fmt: skip

@@ -73,7 +73,7 @@ const tap = {
     list.prepend(...reply.events.reverse().map((each) => element("li", {},
       element("span", { class: "dim" }, `${each.path}:${each.offset} `), each.text + (each.is_cut ? " …" : ""))));
     while (list.childNodes.length > MAX_TAP_EVENTS) list.lastChild.remove();
-    const hidden = tap.hidden ? ` ${format.count(tap.hidden)} records were not looked at or shown.` : "";
+    const hidden = tap.hidden ? ` ${format.count(tap.hidden)} records were left out.` : "";
     tap.note(`The newest record is on top; at most ${reply.max_events_per_s} per second are shown.${hidden}`);
   },
 };
