@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds an image with podman on a base made by debootstrap, since no image registry can be assumed: that of
-# deploy/Dockerfile, or what BUILD says, which is more for `podman build`, with the context at its end.
-#   image.sh CACHE_DIR TAG [BUILD...]       needs root, podman, runc, debootstrap
+# Builds an image on a base made by debootstrap, because there may be no image registry: that of deploy/Dockerfile, or
+# what BUILD says, which are more arguments for `build`, with the context at the end.
+#   [ENGINE=docker] image.sh CACHE_DIR TAG [BUILD...]       needs root, debootstrap, and podman with runc, or docker
 set -euo pipefail
 cache=$1 tag=$2
 shift 2
+engine=${ENGINE:-podman}
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 [ $# -gt 0 ] || set -- -f "$root/deploy/Dockerfile" "$root"
 mkdir -p "$cache"
@@ -29,18 +30,22 @@ debian() {
         mv "$cache/$name.tar.part" "$cache/$name.tar"
         rm -rf "$work"
     fi
-    podman image exists "$bases-$name:bookworm" || podman import -q "$cache/$name.tar" "$bases-$name:bookworm" >/dev/null
+    "$engine" image inspect "$bases-$name:bookworm" >/dev/null 2>&1 ||
+        "$engine" import "$cache/$name.tar" "$bases-$name:bookworm" >/dev/null
 }
 debian base python3-venv,ca-certificates
 debian compiler python3-venv,python3-dev,gcc,libc6-dev,ca-certificates
 # The package index is reached as this machine reaches it; nothing of that stays in the image.
-mounts=()
-for file in /etc/pip.conf "${PIP_CERT:-}" "${PIP_CONFIG_FILE:-}" "${PIP_FIND_LINKS:-}" /root/.config/pip; do
-    [ -n "$file" ] && [ -e "$file" ] && mounts+=(--volume "$file:$file:ro")
+secrets=$(mktemp -d)
+trap 'rm -rf "$secrets"' EXIT
+for file in "${PIP_CONFIG_FILE:-}" /root/.config/pip/pip.conf /etc/pip.conf; do
+    [ -f "$file" ] && break
 done
-arguments=(--build-arg "BASE=$bases-base:bookworm" --build-arg "COMPILER=$bases-compiler:bookworm")
-for name in PIP_INDEX_URL PIP_CERT; do
-    [ -n "${!name:-}" ] && arguments+=(--build-arg "$name=${!name}")
-done
-podman build -q --network=host "${arguments[@]}" ${mounts[@]+"${mounts[@]}"} \
-    -t "$tag" "$@" >/dev/null
+{
+    echo "[global]"
+    echo "cert = /run/secrets/pip-ca"
+    [ -z "${PIP_INDEX_URL:-}" ] || echo "index-url = $PIP_INDEX_URL"
+    [ ! -f "$file" ] || grep -vE '^(\[global\]|cert\b)' "$file" || true
+} > "$secrets/pip.conf"
+"$engine" build -q --network=host --build-arg "BASE=$bases-base:bookworm" --build-arg "COMPILER=$bases-compiler:bookworm" \
+    --secret "id=pip.conf,src=$secrets/pip.conf" --secret "id=pip-ca,src=${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}" -t "$tag" "$@" >/dev/null

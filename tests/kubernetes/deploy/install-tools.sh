@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Installs what tests need from Debian: a C compiler, valgrind, logrotate, podman with its parts, podman-compose,
-# debootstrap, a browser, the parts of a Kubernetes node, and rsyslog, the peer of the benchmark. Needs root.
+# docker with compose, debootstrap, a browser, the parts of a Kubernetes node, and rsyslog, the peer of the benchmark.
+# Arguments are more packages. Needs root.
 set -euo pipefail
 wanted=(
     gcc libc6-dev valgrind logrotate podman buildah runc catatonit iptables netavark aardvark-dns podman-compose debootstrap
+    docker.io docker-compose
     chromium fonts-dejavu-core busybox-static containerd containernetworking-plugins iproute2 procps util-linux openssl curl rsyslog rsyslog-elasticsearch rsyslog-mongodb
 )
+wanted+=("$@")
 missing=()
 for package in "${wanted[@]}"; do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ import yaml
 from pymongo import MongoClient
 
 from tests.support.processes import eventually
+from tests.support.servers import ComponentMissing
 
 ROOT = Path(__file__).parents[3]
 LINES = 300
@@ -26,11 +29,47 @@ def services() -> dict[str, Any]:
     return found
 
 
+def versions() -> dict[str, str]:
+    lines = (ROOT / ".env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
 def test_databases_and_application_have_health_checks_and_the_sidecar_depends_on_no_database() -> None:
     found = services()
     assert set(found) == {"elasticsearch", "mongodb", "volume-owner", "app", "sidecar"}
     assert all("healthcheck" in found[name] for name in ("elasticsearch", "mongodb", "app", "sidecar"))
     assert set(found["sidecar"]["depends_on"]) == {"app"}
+
+
+def test_the_health_check_asks_the_running_sidecar() -> None:
+    assert services()["sidecar"]["healthcheck"]["test"] == ["CMD", "sidecar", "probe", "ready"]
+
+
+def test_every_port_is_published_on_this_machine_only() -> None:
+    ports = [port for service in services().values() for port in service.get("ports", ())]
+    assert len(ports) == 2
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_every_version_is_set_in_one_place() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert set(re.findall(r"\$\{(\w+)", text)) == versions().keys()
+    assert all(re.search(r"\$\{\w+", service["image"]) for name, service in services().items() if name != "sidecar")
+
+
+def test_podman_compose_reads_the_same_file() -> None:
+    """It prints the commands that it would run."""
+    if shutil.which("podman-compose") is None:
+        raise ComponentMissing("podman-compose is missing: tests/kubernetes/deploy/install-tools.sh installs it")
+    command = ["podman-compose", "--podman-path", "/bin/true", "--dry-run", "-p", "p", "up", "-d", "--no-build"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    runs = dict(re.findall(r"^\S+ run --name=p_(\S+)_1 (.*)$", done.stdout, re.MULTILINE))
+    assert runs.keys() == services().keys()
+    for name, service in services().items():
+        image = re.sub(r"\$\{(\w+)[^}]*\}", lambda found: versions()[found[1]], service["image"])
+        assert f" {' '.join([image, *service.get('command', ())])}" in runs[name]
+    for option in ("--read-only", "--cap-drop ALL", "-u 10001:10001", "-p 127.0.0.1:9600:9600", "probe' 'ready"):
+        assert option in runs["sidecar"]
 
 
 def test_the_sidecar_needs_no_privilege() -> None:
@@ -82,6 +121,7 @@ def test_every_line_of_the_app_service_arrives_once_in_both_databases(
         ("mongodb://mongodb:27017/logs", f"{mongodb_uri.rstrip('/')}/{database_name}"),
         ("/var/log/app", str(logs)),
         ("/var/lib/sidecar", str(tmp_path / "state")),
+        ("0.0.0.0:9600", "127.0.0.1:0"),
     ):
         assert there in config
         config = config.replace(there, here)

@@ -1,9 +1,9 @@
-"""docker-compose.yml as it stands, brought up by podman-compose with images made here under the names it asks for."""
+"""docker-compose.yml, unchanged, on a Docker daemon with images that are built here under the names it asks for."""
 
 from __future__ import annotations
 
 import json
-import shutil
+import re
 import socket
 import subprocess
 import urllib.error
@@ -15,138 +15,176 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from tests.kubernetes.deploy.conftest import run_script
+from tests.support.page_commands import read_commands
 from tests.support.processes import eventually
 from tests.support.servers import ComponentMissing
-from tests.support.servers.java_servers import SERVERS
+from tests.support.servers.docker_engine import running
+from tests.support.servers.java_servers import SERVERS, cache
 
 ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "examples" / "compose" / "README.md"
 PROJECT = "log-sidecar-test"
-INDEX = "http://127.0.0.1:9200/logs-app"
+PORTS = (9200, 9600)
+FIRST_DOCUMENT_S = 60.0
+"""Seconds from the answer of a database to the first document."""
 
-pytestmark = [pytest.mark.podman, pytest.mark.elasticsearch, pytest.mark.mongodb, pytest.mark.slow]
+Line = tuple[str, int]
+"""The time and the number of a line, which no other line has."""
+
+pytestmark = [pytest.mark.docker, pytest.mark.elasticsearch, pytest.mark.mongodb, pytest.mark.slow]
 
 
 class Composition:
-    """The services of docker-compose.yml, under a project name that nobody else uses."""
+    """The services of docker-compose.yml in a project with its own name."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, environ: dict[str, str], store: Path) -> None:
+        self._environ = {**environ, "COMPOSE_PROJECT_NAME": PROJECT}
+        self._store = store
 
-    def compose(self, *arguments: str) -> str:
-        """What podman-compose prints; it ends with 0 whatever happened."""
-        return self._run("podman-compose", "-p", PROJECT, *arguments).stdout
-
-    def podman(self, *arguments: str) -> str:
-        """What podman prints when it succeeds."""
-        done = self._run("podman", *arguments)
-        assert done.returncode == 0, done.stderr
+    def run(self, command: str) -> str:
+        """Return what a command prints, as a page shows it."""
+        # Debian has version 1, whose name has a hyphen; without a terminal its `exec` needs -T.
+        command = command.replace("docker compose", "docker-compose").replace("compose exec", "compose exec -T")
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done.stdout.strip()
 
-    def state(self, service: str, field: str) -> str:
-        """A field of what podman knows about the container of a service."""
-        return self.podman("container", "inspect", "--format", f"{{{{.{field}}}}}", container(service))
+    def up(self) -> None:
+        self.run("docker compose up --detach --no-build")
+
+    def inspect(self, service: str, field: str) -> str:
+        """Return a field of the container of a service."""
+        return self.run(f"docker inspect --format '{{{{{field}}}}}' $(docker compose ps -q {service})")
 
     def is_healthy(self, service: str) -> bool:
-        """What the service's own health check says now. (Nothing runs it regularly where there is no systemd.)"""
-        return self._run("podman", "healthcheck", "run", container(service)).returncode == 0
+        return self.inspect(service, ".State.Health.Status") == "healthy"
 
-    def address(self, service: str) -> str:
-        """Its address in the network of the composition."""
-        networks = json.loads(self.podman("container", "inspect", container(service)))[0]["NetworkSettings"][
-            "Networks"
-        ]
-        address: str = networks[f"{PROJECT}_default"]["IPAddress"]
-        return address
-
+    @property
     def logs(self) -> Path:
-        """The folder of the volume into which the application writes."""
-        return Path(self.podman("volume", "inspect", "--format", "{{.Mountpoint}}", f"{PROJECT}_app-log"))
+        """The volume into which the application writes."""
+        return self._store / "volumes" / f"{PROJECT}_app-log" / "_data"
 
-    def remove(self) -> None:
-        """Nothing of it is left: containers, volumes, and the network, which this podman-compose forgets."""
-        self.compose("down", "--volumes")
-        self._run("podman", "network", "rm", f"{PROJECT}_default")
+    def lines_in_elasticsearch(self) -> list[Line]:
+        """Return the lines that are stored; none while it does not answer or has no such index yet."""
+        index = "http://127.0.0.1:9200/logs-app"
+        try:
+            urllib.request.urlopen(f"{index}/_refresh", timeout=10).close()
+            with urllib.request.urlopen(f"{index}/_search?size=10000", timeout=10) as response:
+                hits = json.load(response)["hits"]["hits"]
+        except (urllib.error.URLError, OSError):
+            return []
+        return sorted(_line(hit["_source"]) for hit in hits)
 
-    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=ROOT, env=self._environ, capture_output=True, text=True, check=False)
+    def lines_in_mongodb(self) -> list[Line]:
+        """Return the lines that are stored; none while it does not answer."""
+        address = self.inspect("mongodb", f'(index .NetworkSettings.Networks "{PROJECT}_default").IPAddress')
+        try:
+            with MongoClient[dict[str, Any]](address, directConnection=True, serverSelectionTimeoutMS=2000) as client:
+                return sorted(map(_line, client["logs"]["app"].find()))
+        except PyMongoError:
+            return []
 
 
-def container(service: str) -> str:
-    """The name that podman-compose gives the only container of a service."""
-    return f"{PROJECT}_{service}_1"
+def _line(document: dict[str, Any]) -> Line:
+    return document["time"], document["number"]
 
 
 @pytest.fixture(scope="module")
-def composition(podman_environ: dict[str, str], podman_folder: Path) -> Iterator[Composition]:
-    if shutil.which("podman-compose") is None:
-        raise ComponentMissing("podman-compose is missing: tests/kubernetes/deploy/install-tools.sh installs it")
-    run_script(podman_environ, "compose-images.sh", str(podman_folder), str(SERVERS["elasticsearch8"].prepare()))
-    composition = Composition(podman_environ)
-    composition.remove()
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", 9200)) == 0:
-            raise ComponentMissing("docker-compose.yml publishes port 9200, and something else listens there")
-    try:
-        composition.compose("up", "-d", "--no-build")
-        yield composition
-    finally:
-        composition.remove()
+def composition() -> Iterator[Composition]:
+    for port in PORTS:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                raise ComponentMissing(f"docker-compose.yml publishes port {port}, and another program listens on it")
+    store, images = cache() / "docker", cache() / "image"
+    with running(store) as environ:
+        run_script(images, environ | {"ENGINE": "docker"}, "image.sh", str(images), "log-sidecar")
+        run_script(images, environ, "compose-images.sh", str(images), str(SERVERS["elasticsearch8"].prepare()))
+        composition = Composition(environ, store)
+        composition.run("docker compose down --volumes")
+        try:
+            composition.up()
+            yield composition
+        finally:
+            composition.run("docker compose down --volumes")
 
 
 def test_every_service_becomes_healthy_by_its_own_check(composition: Composition) -> None:
-    for service in ("elasticsearch", "mongodb", "app", "sidecar"):
-        eventually(partial(composition.is_healthy, service), f"{service} is healthy", 90)
-    assert composition.state("volume-owner", "State.ExitCode") == "0"
+    for service in ("mongodb", "app", "sidecar", "elasticsearch"):
+        eventually(partial(composition.is_healthy, service), f"{service} is healthy", 240)
+
+
+def test_documents_arrive_at_once_when_the_databases_are_healthy(composition: Composition) -> None:
+    eventually(lambda: composition.lines_in_mongodb() != [], "MongoDB has a line", FIRST_DOCUMENT_S)
+    eventually(lambda: composition.lines_in_elasticsearch() != [], "Elasticsearch has a line", FIRST_DOCUMENT_S)
+
+
+def test_the_health_check_asks_the_running_sidecar(composition: Composition) -> None:
+    container = composition.run("docker compose ps -q sidecar")
+    composition.run(f"docker kill --signal STOP {container}")
+    try:
+        assert composition.run(f"docker exec {container} sidecar probe ready || true").endswith("in time")
+    finally:
+        composition.run(f"docker kill --signal CONT {container}")
+    assert composition.run("docker compose exec sidecar sidecar probe ready") == "ready"
 
 
 def test_the_sidecar_has_no_privilege(composition: Composition) -> None:
-    status = composition.podman("exec", container("sidecar"), "cat", "/proc/1/status")
+    status = composition.run("docker compose exec sidecar cat /proc/1/status")
     facts = dict(line.split(":\t", 1) for line in status.splitlines())
     assert {facts[name] for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", "2")
     assert facts["Uid"].split() == ["10001"] * 4
 
 
-def test_the_commands_in_its_first_lines_show_documents(composition: Composition) -> None:
-    heading = (ROOT / "docker-compose.yml").read_text()
-    search, count = "localhost:9200/logs-app/_search?size=1&pretty", "db.app.countDocuments()"
-    assert search in heading
-    assert f"mongosh --quiet logs --eval '{count}'" in heading
-    eventually(lambda: len(in_elasticsearch("_search?size=1&pretty")) == 1, "Elasticsearch has a document", 60)
-    shell = ("exec", "-T", "mongodb", "mongosh", "--quiet", "logs", "--eval", count)
-    # podman-compose adds lines of its own to what the command prints.
-    eventually(lambda: any(map(str.isdigit, composition.compose(*shell).split("\n"))), "MongoDB counts", 60)
-    (counted,) = filter(str.isdigit, composition.compose(*shell).split("\n"))
-    assert int(counted) > 0
+def test_the_page_is_published_on_this_machine(composition: Composition) -> None:
+    with urllib.request.urlopen("http://127.0.0.1:9600/", timeout=10) as response:
+        assert b"<title>log-sidecar" in response.read()
+    assert composition.run("docker compose port sidecar 9600") == "127.0.0.1:9600"
 
 
-def test_every_line_is_stored_once_in_both_though_the_sidecar_was_dead_while_its_file_was_rotated(
+def test_the_commands_of_its_page_show_documents(composition: Composition) -> None:
+    commands = [each.text.strip() for each in read_commands(PAGE)]
+    assert commands.pop(0) == "docker compose up --build --detach"
+    printed = {command: composition.run(command) for command in commands}
+    (search,) = (text for command, text in printed.items() if "_search" in command)
+    assert len(json.loads(search)["hits"]["hits"]) == 1
+    (count,) = (text for command, text in printed.items() if "countDocuments" in command)
+    assert int(count) > 0
+    (status,) = (text for command, text in printed.items() if "sidecar status" in command)
+    assert {"search", "archive"} <= set(re.findall(r"\w+", status))
+
+
+def test_every_line_is_stored_once_after_a_kill_during_a_rotation_and_after_down_and_up(
     composition: Composition,
 ) -> None:
-    logs = composition.logs()
-    eventually(lambda: in_elasticsearch("_search?size=1") != [], "something was delivered", 60)
-    composition.podman("kill", container("sidecar"))
-    files = len(list(logs.iterdir()))
-    eventually(lambda: len(list(logs.iterdir())) > files, "the application rotated", 90)
-    composition.podman("start", container("sidecar"))
-    composition.compose("stop", "app")
-    composition.compose("stop", "sidecar")
-    assert [composition.state(service, "State.ExitCode") for service in ("app", "sidecar")] == ["0", "0"]
-    written = sorted(json.loads(line)["number"] for path in logs.iterdir() for line in path.read_text().splitlines())
-    assert len(written) >= 500
-    in_elasticsearch("_refresh")
-    assert sorted(in_elasticsearch("_search?size=10000")) == written
-    with MongoClient[dict[str, Any]](composition.address("mongodb"), directConnection=True) as client:
-        assert sorted(document["number"] for document in client["logs"]["app"].find()) == written
-
-
-def in_elasticsearch(request: str) -> list[int]:
-    """The numbers of the lines that it answers with; none while it cannot be reached or has no such index yet."""
-    try:
-        with urllib.request.urlopen(f"{INDEX}/{request}", timeout=10) as answer:
-            found = json.load(answer)
-    except (urllib.error.URLError, OSError):
-        return []
-    return [hit["_source"]["number"] for hit in found.get("hits", {}).get("hits", [])]
+    composition.run("docker kill $(docker compose ps -q sidecar)")
+    log = composition.logs / "app.log"
+    inode = log.stat().st_ino
+    eventually(lambda: log.exists() and log.stat().st_ino != inode, "the application rotated", 120)
+    composition.run("docker compose start sidecar")
+    composition.run("docker compose restart sidecar")
+    composition.run("docker compose down")
+    composition.up()
+    in_first_run = len(composition.lines_in_mongodb())
+    eventually(lambda: len(composition.lines_in_mongodb()) > in_first_run, "the next run ships lines", 120)
+    eventually(partial(composition.is_healthy, "elasticsearch"), "Elasticsearch is healthy", 240)
+    composition.run("docker compose stop app")
+    composition.run("docker compose exec sidecar sidecar drain --timeout 60s")
+    composition.run("docker compose stop sidecar")
+    assert composition.inspect("sidecar", ".State.ExitCode") == "0"
+    stored = composition.lines_in_mongodb()
+    assert composition.lines_in_elasticsearch() == stored
+    assert len(set(stored)) == len(stored)
+    paths = list(composition.logs.iterdir())
+    written = {_line(json.loads(line)) for path in paths for line in path.read_text().splitlines()}
+    assert written <= set(stored)
+    # The application numbers its lines from 0 in each of its two runs, and deletes its oldest files.
+    numbers = [number for _, number in stored]
+    again = numbers.index(0, 1)
+    assert numbers == [*range(again), *range(len(numbers) - again)]
