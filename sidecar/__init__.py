@@ -28,3 +28,6 @@ Layers, from top to bottom; a package imports only from layers below its own:
 """
 
 __version__ = "0.1.0"
+
+DISTRIBUTION = "log-sidecar"
+"""The distribution that this package belongs to: another project's package has the same name."""

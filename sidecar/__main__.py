@@ -4,12 +4,27 @@ import signal
 import sys
 from importlib import import_module
 
+import sidecar
+
 
 def main() -> int:
     """Run the command line. A signal that arrives while `run` is imported waits until `run` can react to it."""
     if sys.argv[1:2] == ["run"]:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-    return int(import_module("sidecar.cli").main())
+    if getattr(sidecar, "DISTRIBUTION", "") != "log-sidecar":
+        return _report_installation("its __init__.py was replaced")
+    try:
+        return int(import_module("sidecar.cli").main())
+    except ImportError as error:
+        if not (error.name or "").startswith("sidecar."):
+            raise
+        return _report_installation(str(error))
+
+
+def _report_installation(reason: str) -> int:
+    """Another project's package has the same name, so files may be missing or replaced."""
+    print(f"sidecar: {import_module('sidecar.lib.installation').explain(reason)}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":
