@@ -9,7 +9,8 @@ ready_for = $(VENV)/.$(1)-ready-$(shell cksum < requirements/$(1).txt | cut -d' 
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-servers test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs site
+.PHONY: help demo test test-servers test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs site wheels test-wheels \
+	release-check publish
 
 help:
 	@echo "make demo    an application, a kill -9, and the balance, on the embedded database"
@@ -19,6 +20,8 @@ help:
 	@echo "make check   formatting, lint, types, import contracts, warnings of the C compiler"
 	@echo "make docs    write the generated parts of docs/reference from the source"
 	@echo "make site    build the documentation site into build/site; checks all links"
+	@echo "make wheels  build the source distribution and the wheels of all platforms into dist; PLATFORMS=native is short"
+	@echo "make test-wheels   install them with pip, pipx and uv, and in clean systems; needs root"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, compared with peers; BENCH=--quick is short"
 	@echo "make bench-check   compare with recorded benchmark ratios (informational)"
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS=60 for each target; TARGETS=... selects targets"
@@ -41,7 +44,7 @@ $(call ready_for,$(1)): requirements/$(1).txt | $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt
 	@rm -f $(VENV)/.$(1)-ready-* && touch $$@
 endef
-$(foreach target,fuzz site,$(eval $(call INSTALL,$(target))))
+$(foreach target,fuzz site wheels,$(eval $(call INSTALL,$(target))))
 
 demo: $(READY)
 	$(BIN)/sidecar demo
@@ -104,6 +107,24 @@ docs: $(READY)
 site: $(call ready_for,site)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+wheels: $(call ready_for,wheels)
+	$(BIN)/python deploy/wheels.py dist $(PLATFORMS)
+
+test-wheels: $(call ready_for,wheels)
+	bash tests/kubernetes/deploy/install-tools.sh qemu-user-static musl binutils
+	$(BIN)/python -m pytest -m packages $(TESTS)
+
+# What a release does besides: .github/workflows/release.yml
+release-check:
+	@grep -qx '__version__ = "$(TAG:v%=%)"' sidecar/__init__.py || { echo "sidecar/__init__.py has another version than the tag $(TAG)"; exit 1; }
+	@grep -q '^## \[$(TAG:v%=%)\]' CHANGELOG.md || { echo "CHANGELOG.md has no section for $(TAG)"; exit 1; }
+
+publish: $(call ready_for,wheels)
+	$(BIN)/uv publish --trusted-publishing always dist/*
+
+image:
+	bash deploy/release-image.sh $(IMAGE) $(TAG)
+
 bench: $(READY)
 	mkdir -p build
 	$(BIN)/python -m tests.benchmarks $(BENCH) --markdown build/bench.md --plots build/bench
@@ -128,7 +149,7 @@ requirements:
 	$(PYTHON) -m venv build/uv
 	build/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/run.txt
-	for file in extras build dev fuzz site; do \
+	for file in extras build dev fuzz site wheels; do \
 		sed -n 's/^\([^ #]*==[^ ;]*\).*/\1/p' requirements/$$file.txt | $(LOCK) --no-deps - -o requirements/$$file.txt || exit 1; \
 	done
 

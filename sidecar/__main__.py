@@ -22,7 +22,7 @@ def main() -> int:
 
 
 def _report_installation(reason: str) -> int:
-    """Another project's package has the same name, so files may be missing or replaced."""
+    # Another project's package has the same name, so files may be missing or replaced.
     print(f"sidecar: {import_module('sidecar.lib.installation').explain(reason)}", file=sys.stderr)
     return 2
 

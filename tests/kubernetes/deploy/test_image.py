@@ -103,6 +103,13 @@ def test_it_holds_the_pinned_packages_and_no_other(podman_environ: dict[str, str
     assert sorted(found) == sorted([line.replace("_", "-") for line in kept] + [f"log-sidecar=={__version__}"])
 
 
+def test_its_bill_of_materials_lists_these_packages(podman_environ: dict[str, str]) -> None:
+    done = podman(podman_environ, "/opt/sidecar/sbom.cdx.json", options=("--entrypoint=cat",))
+    listed = {each["name"].lower() for each in json.loads(done.stdout)["components"]}
+    pinned = re.findall(r"^(\S+)==", (ROOT / "requirements/run.txt").read_text().lower(), re.MULTILINE)
+    assert listed == set(pinned) - NOT_SHIPPED
+
+
 def test_every_module_can_be_imported_with_what_is_there(podman_environ: dict[str, str]) -> None:
     program = (
         "import pkgutil, importlib, sidecar\n"

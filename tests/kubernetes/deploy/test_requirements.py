@@ -10,7 +10,7 @@ import pytest
 from tests.support.servers import ComponentMissing
 
 ROOT = Path(__file__).parents[3]
-LOCKED = ("run", "extras", "build", "dev", "fuzz", "site", "kubernetes-tools")
+LOCKED = ("run", "extras", "build", "dev", "fuzz", "site", "wheels", "kubernetes-tools")
 """Files of `requirements/`; all that there are."""
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 
