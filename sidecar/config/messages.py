@@ -263,11 +263,12 @@ def _select(models: list[type[BaseModel]], tag: str | int) -> list[type[BaseMode
 def _children(model: type[BaseModel], part: int | str) -> list[type[BaseModel]]:
     if isinstance(part, int) or part not in model.model_fields:
         return []
-    return list(_models(model.model_fields[part].annotation))
+    return list(models_in(model.model_fields[part].annotation))
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models in the type of a field."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models(argument)
+        yield from models_in(argument)

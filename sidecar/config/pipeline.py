@@ -40,7 +40,7 @@ def _as_list(value: object) -> object:
     return parsers if isinstance(parsers, list | tuple) else [parsers]
 
 
-_ONLY_PARSER = OnlyEntry(_as_list, schema=lambda: some_of(names_without_options(), alone=AUTO))
+_ONLY_PARSER = OnlyEntry(_as_list, schema=lambda: some_of(names_without_options(), alone=AUTO), alone=AUTO)
 
 
 def _check_auto(parsers: tuple[AnyParser, ...]) -> tuple[AnyParser, ...]:
@@ -65,7 +65,7 @@ def _expand_preset(value: object) -> object:
     return {"preset": value} if isinstance(value, str) else value
 
 
-_NAMED_TRANSFORMS = ShortForm(split_commas, schema=lambda: some_of(names_of_transforms()))
+_NAMED_TRANSFORMS = ShortForm(split_commas, schema=lambda: some_of(names_of_transforms(), alone=""))
 
 
 LinePattern = Annotated[str, AfterValidator(validate_pattern)]

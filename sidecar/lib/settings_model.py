@@ -6,14 +6,15 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path, PurePath
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from sidecar.lib.home_directory import expand_home
@@ -49,12 +50,21 @@ class ShortForm(BeforeValidator):
         return {"anyOf": [self.schema(), handler(core_schema)]}
 
 
+@dataclass(frozen=True, slots=True)
 class OnlyEntry(ShortForm):
     """Accepts a single entry instead of a list with one entry."""
 
+    alone: str | None = None
+    """Name of an entry that must be the only one."""
+
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         schema = handler(core_schema)
-        return {"anyOf": [self.schema(), schema["items"], schema]}
+        entries = [schema]
+        if self.alone:
+            named = {"properties": {"type": {"const": self.alone}}, "required": ["type"]}
+            others = {"not": {"anyOf": [{"const": self.alone}, {"type": "object", **named}]}}
+            entries = [{**schema, "maxItems": 1}, {**schema, "items": {"allOf": [schema["items"], others]}}]
+        return {"anyOf": [self.schema(), schema["items"], *entries]}
 
 
 def _expand_path(value: object) -> object:
@@ -78,7 +88,7 @@ def exactly_one_of(*names: str) -> JsonSchema:
 def some_of(names: Iterable[str], *, alone: str | None = None) -> JsonSchema:
     """Return the schema of a text with some of these names, separated by commas, or with the name `alone`."""
     either = "|".join(map(re.escape, sorted(names)))
-    only = rf"^\s*{re.escape(alone)}\s*$|" if alone else ""
+    only = "" if alone is None else rf"^\s*{re.escape(alone)}\s*$|"
     return {"type": "string", "pattern": rf"{only}^\s*({either})\s*(,\s*({either})\s*)*$"}
 
 
@@ -102,12 +112,31 @@ class SettingsModel(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_flags_as_numbers(cls, given: Any) -> Any:
+        """Return the values with flags as texts where only numbers are valid. Otherwise `yes` would be read as 1."""
+        if not isinstance(given, dict) or not any(isinstance(value, bool) for value in given.values()):
+            return given
+        return {name: str(value) if cls._is_wrong_flag(name, value) else value for name, value in given.items()}
+
+    @classmethod
+    def _is_wrong_flag(cls, name: str, value: Any) -> bool:
+        if not isinstance(value, bool) or name not in cls.model_fields:
+            return False
+        types = set(_types_in(cls.model_fields[name].annotation))
+        return bool(types & {int, float}) and bool not in types
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, meaning in field_descriptions(cls).items():
-            properties[cls.model_fields[name].alias or name].setdefault("description", meaning)
+            field = cls.model_fields[name]
+            described = properties[field.alias or name]
+            described.setdefault("description", meaning)
+            if field.default_factory is not None:
+                described.setdefault("default", field.get_default(call_default_factory=True, validated_data={}))
         return schema
 
 
@@ -139,6 +168,12 @@ def _mask(value: Any, *, is_shown: bool, is_free: bool = False) -> Any:
     return MASKED_VALUE
 
 
+def _types_in(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for argument in get_args(annotation):
+        yield from _types_in(argument)
+
+
 def _is_fixed(annotation: Any) -> bool:
     """Return whether the type allows only fixed texts and numbers."""
     if get_origin(annotation) is Literal:
@@ -156,6 +191,7 @@ def field_descriptions(model: type[BaseModel]) -> dict[str, str]:
     return {name: descriptions[name] for name in model.model_fields if name in descriptions}
 
 
+@cache
 def _docstrings_of_fields(model: type[BaseModel]) -> dict[str, str]:
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     assert isinstance(definition, ast.ClassDef)

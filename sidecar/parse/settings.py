@@ -177,7 +177,7 @@ class CsvSettings(SettingsModel):
     type: Literal["csv"]
     """Name of the parser."""
 
-    columns: Annotated[tuple[FieldPath, ...], Field(min_length=1)]
+    columns: Annotated[tuple[FieldPath, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
     """Names of the values, in order; a dotted name is nested. A header in the file is not used, because reading may
     start anywhere."""
 
@@ -223,7 +223,8 @@ class PluginParserSettings(SettingsModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
-        return {"type": "object", "properties": {"type": one_of(PLUGINS.names())}, "required": ["type"]}
+        kind = {**one_of(PLUGINS.names()), "description": "Name of the entry point of the plug-in."}
+        return {"type": "object", "properties": {"type": kind}, "required": ["type"]}
 
     @model_validator(mode="before")
     @classmethod

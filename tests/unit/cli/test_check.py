@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.cli import main
-from sidecar.cli.schema import build_schema
+from sidecar.tools.schema import build_schema
 
 GOOD = """
 state_dir: {folder}/state
