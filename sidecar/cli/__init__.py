@@ -26,6 +26,7 @@ from sidecar.errors import ConfigurationError, SidecarError
 from sidecar.lib.suggestions import suggestion_for
 
 COMMANDS = {
+    "init": "write a first configuration for a log file and a sink, or a manifest for Kubernetes",
     "run": "tail files and ship every line to the sinks",
     "check": "validate the configuration; --connect also tests each sink",
     "setup": "create what the sinks need on their servers, such as index templates; --print prints it",
@@ -56,6 +57,7 @@ USAGE = 2
 
 _EPILOG = """\
 examples:
+  sidecar init app.log --to elasticsearch://localhost:9200/logs
   sidecar run '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs
   sidecar run --config sidecar.yaml --set log_level=debug
   sidecar check --config sidecar.yaml --connect

@@ -17,7 +17,7 @@ from sidecar.config.settings import Settings
 from sidecar.errors import DeliveryError
 from sidecar.lib.clock import SystemClock
 from sidecar.sinks import registry
-from sidecar.sinks.contract import ProbeResult
+from sidecar.sinks.contract import ProbeResult, SinkSettings
 from sidecar.tools.rule_tests import run_rule_tests
 from sidecar.tools.stats import collect_stats
 from sidecar.watch.scanner import FileScanner
@@ -94,14 +94,18 @@ def _describe_sink(sink: str, settings: Settings) -> str:
 
 
 def _probe_sinks(settings: Settings) -> int:
-    code = 0
-    for name, sink in settings.sinks.items():
-        try:
-            result = registry.create_sink(sink).probe() or ProbeResult()
-            for warning in result.warnings:
-                put_note(f"warning: {name}: {warning}")
-            put_line(f"{name}: accepts documents{f' ({result.server})' if result.server else ''}")
-        except DeliveryError as error:
-            put_error(f"{name}: {error}")
-            code = 2
-    return code
+    results = [probe_sink(name, sink) for name, sink in settings.sinks.items()]
+    return 0 if all(results) else 2
+
+
+def probe_sink(name: str, settings: SinkSettings) -> bool:
+    """Print whether a sink accepts documents, and return it."""
+    try:
+        result = registry.create_sink(settings).probe() or ProbeResult()
+    except DeliveryError as error:
+        put_error(f"{name}: {error}")
+        return False
+    for warning in result.warnings:
+        put_note(f"warning: {name}: {warning}")
+    put_line(f"{name}: accepts documents{f' ({result.server})' if result.server else ''}")
+    return True

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 EXAMPLES = {
+    "init": (
+        "sidecar init",
+        "sidecar init '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs",
+        "sidecar init --kubernetes '/var/log/app/*.log' --sample app.log --to elasticsearch://elasticsearch:9200/logs",
+    ),
     "run": (
         "sidecar run '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs",
         "sidecar run '/var/log/app/*.log' --to 'mongodb://localhost:27017/logs?collection=app' --once",

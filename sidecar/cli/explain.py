@@ -14,7 +14,6 @@ from shutil import copyfileobj
 from tempfile import NamedTemporaryFile
 
 import msgspec
-import yaml
 from rich.table import Table
 from rich.text import Text
 
@@ -26,12 +25,14 @@ from sidecar.config.loader import from_command_line
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
-from sidecar.lib.charset import from_bom, lookup
+from sidecar.lib.charset import lookup
 from sidecar.lib.clock import SystemClock
 from sidecar.lib.terminal import escape_control_characters, escape_json, escape_lines
-from sidecar.pipeline.detection import SAMPLE_BYTES, propose
+from sidecar.pipeline.detection import SAMPLE_BYTES
+from sidecar.tools.detect import detect_format
 from sidecar.tools.explain import ExplainedEvent, explain
 from sidecar.tools.stats import collect_stats
+from sidecar.tools.yaml_text import SCHEMA_LINE, escape_values, format_yaml
 
 _MAX_SHOWN_BYTES = 16 << 20
 """Maximum bytes at the beginning of a sample whose events are shown one by one."""
@@ -98,12 +99,12 @@ def _detect(options: argparse.Namespace) -> int:
             "--detect proposes settings, so it cannot be combined with options that set them",
             hint="remove --parser, --multiline, --to and --config",
         )
-    data = _first_whole_lines(_read_sample(options.file, SAMPLE_BYTES + 1))
-    if not data:
+    detected = detect_format(_read_sample(options.file, SAMPLE_BYTES + 1), SystemClock())
+    if detected is None:
         raise ConfigurationError(
             "contains no complete line", location=options.file, hint="choose a file with log lines"
         )
-    proposal = propose(data, SystemClock())
+    proposal = detected.proposal
     file = str(Path(options.file).absolute())
     paths = ["/var/log/app/*.log" if options.file == "-" else escape(file)]
     configuration = {"sinks": {"out": "stdout:"}, "pipelines": {"app": {"paths": paths, **proposal.pipeline}}}
@@ -114,33 +115,16 @@ def _detect(options: argparse.Namespace) -> int:
             "configuration": configuration,
         })  # fmt: skip
         return 0
-    put_line(f"# {proposal.summary()} (first {len(data):,} bytes)")
-    for note in proposal.notes:
-        put_line(f"# {note}")
-    if "encoding" not in proposal.pipeline and "\ufffd" in data.decode(errors="replace"):
-        put_line("# the file is not valid UTF-8: set the encoding, such as windows-1252 or shift-jis")
-    put_lines(_format_yaml(configuration))
+    put_line(SCHEMA_LINE)
+    for comment in detected.comments():
+        put_line(f"# {comment}")
+    put_lines(format_yaml(escape_values(configuration)))
     settings = from_command_line([file], ["stdout:"], proposal.pipeline, {}).settings
-    events = explain(settings, next(iter(settings.pipelines)), file, data, SystemClock())
+    events = explain(settings, next(iter(settings.pipelines)), file, detected.data, SystemClock())
     for event in islice((event for event in events if event.outcome == "document"), _MAX_DETECTION_EXAMPLES):
         # Standard output is the configuration alone, so that it can be redirected to a file.
         _print_event(event, to_stderr=True)
     return 0
-
-
-def _format_yaml(configuration: object) -> str:
-    """Return the configuration as YAML. Non-ASCII letters are escaped only if it has unprintable characters."""
-    text = yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True)
-    if not text.replace("\n", "").isprintable():
-        text = yaml.safe_dump(configuration, sort_keys=False)
-    return text
-
-
-def _first_whole_lines(data: bytes) -> bytes:
-    """Return the complete lines at the beginning. An unterminated line counts as complete if it is the only one."""
-    charset = from_bom(data)
-    end = charset.find_last_line_end(data[:SAMPLE_BYTES], 0, 0)
-    return data[:end] or (data + charset.newline if data and len(data) <= SAMPLE_BYTES else b"")
 
 
 @contextmanager

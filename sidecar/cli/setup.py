@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 
 from sidecar.cli.options import add_pipeline_options, load_settings
 from sidecar.cli.output import count_of, put_error, put_line, put_lines, put_note
+from sidecar.cli.questions import can_ask, confirm
 from sidecar.errors import ConfigurationError, DeliveryError
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.sinks import registry
@@ -85,11 +85,10 @@ def _show(comparison: Comparison) -> None:
 
 
 def _ask(question: str) -> bool:
-    if not sys.stdin.isatty():
+    if not can_ask():
         put_error("standard input is no terminal, so nothing can be asked; add --yes to change the servers")
         return False
-    put_line(f"{question} [y/N]", flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirm(question)
 
 
 def _apply(connection: SetupConnection, changes: Sequence[Comparison]) -> None:

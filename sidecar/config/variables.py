@@ -21,6 +21,17 @@ def replace_variables(text: str, environ: Mapping[str, str]) -> str:
     return _DOLLAR.sub(lambda match: _value_of(match, environ), text)
 
 
+def escape_variables(text: str) -> str:
+    """Return the text written so that `replace_variables` returns it unchanged."""
+    return re.sub(r"\$(?=[${])", "$$", text)
+
+
+def find_variables(text: str) -> list[str]:
+    """Return the names of the variables in a text, in their order."""
+    references = (_REFERENCE.fullmatch(match[1] or "") for match in _DOLLAR.finditer(text))
+    return list(dict.fromkeys(reference[1] for reference in references if reference))
+
+
 def _value_of(match: re.Match[str], environ: Mapping[str, str]) -> str:
     if match[0] == "$$":
         return "$"

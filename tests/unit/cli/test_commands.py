@@ -30,7 +30,7 @@ def test_without_a_command_all_of_them_are_listed(capsys: pytest.CaptureFixture[
     ("command", "said"),
     [
         ("chek", 'unknown command "chek"; did you mean "check"?'),
-        ("tail", 'unknown command "tail"; use one of run,'),
+        ("tail", 'unknown command "tail"; use one of init,'),
     ],
 )
 def test_a_misspelt_command_gets_a_suggestion(command: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

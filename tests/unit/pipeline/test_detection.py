@@ -16,6 +16,7 @@ from sidecar.decode.presets import PRESETS
 from sidecar.parse.settings import BUILT_IN, JOINING
 from sidecar.pipeline.detection import LANGUAGE_PATTERNS, PARSERS, propose
 from sidecar.testing import ManualClock
+from sidecar.tools.yaml_text import SCHEMA_LINE
 from tests.corpus.kinds import HERE as CORPUS
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
@@ -230,13 +231,15 @@ def test_the_time_and_the_level_are_read_wherever_they_are(
     assert "syslog" not in documents[0]["log"]
 
 
-def test_the_first_line_says_what_is_read_and_notes_say_what_is_ignored(
+def test_the_first_comment_says_what_is_read_and_notes_say_what_is_ignored(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def shown(text: str) -> list[str]:
         (tmp_path / "app.log").write_text(text)
         assert main(["explain", "--detect", str(tmp_path / "app.log")]) == 0
-        return [line for line in capfd.readouterr().out.splitlines() if line.startswith("#")]
+        schema, *lines = capfd.readouterr().out.splitlines()
+        assert schema == SCHEMA_LINE
+        return [line for line in lines if line.startswith("#")]
 
     access = (CORPUS / "nginx-main" / "input.log").read_text()
     assert shown(access)[0].startswith("# nginx: 100% read, time 100%, level –, 9 fields (first ")
