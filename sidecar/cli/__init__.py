@@ -49,6 +49,7 @@ COMMANDS = {
     "lint": "find mistakes in the manifests of Pods with a sidecar",
     "schema": "print the JSON Schema of the configuration",
     "plugins": "list the installed sinks, parsers and transforms",
+    "completion": "print the script for the completion of bash, zsh or fish",
     "version": "print the version",
     "help": "show the options of a command, with examples",
 }
@@ -107,6 +108,15 @@ def _main(arguments: list[str]) -> int:
 
 def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the options of the command that these arguments begin with."""
+    return _build_parser(arguments[:1])
+
+
+def build_full_parser() -> argparse.ArgumentParser:
+    """Return the parser with the options of all commands."""
+    return _build_parser(tuple(COMMANDS))
+
+
+def _build_parser(configured: Sequence[str]) -> argparse.ArgumentParser:
     parser = _ArgumentParser(
         prog="sidecar",
         description="Tails log files and stores every line once in Elasticsearch, MongoDB or another sink.",
@@ -117,10 +127,10 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(
-            name, help=summary, description=summary, add_help=name not in arguments[:1],
+            name, help=summary, description=summary, add_help=name not in configured,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
-        if name in arguments[:1]:
+        if name in configured:
             command.add_argument("-h", "--help", action="help", help="show this help and exit")
             import_module(f"sidecar.cli.{name.replace('-', '_')}").configure(command)
             examples = "\n  ".join(("examples:", *EXAMPLES[name]))

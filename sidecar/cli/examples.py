@@ -80,6 +80,10 @@ EXAMPLES = {
     "lint": ("sidecar lint deploy/*.yaml",),
     "schema": ("sidecar schema > sidecar.schema.json",),
     "plugins": ("sidecar plugins",),
+    "completion": (
+        "sidecar completion bash",
+        "sidecar completion zsh > _sidecar",
+    ),
     "version": ("sidecar version",),
     "help": ("sidecar help run",),
 }
