@@ -9,7 +9,7 @@ ready_for = $(VENV)/.$(1)-ready-$(shell cksum < requirements/$(1).txt | cut -d' 
 SECONDS ?= 60
 MINUTES ?= 60
 
-.PHONY: help demo test test-servers test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs site wheels test-wheels \
+.PHONY: help demo test test-servers test-cluster check format bench fuzz soak torture components image bench-check requirements linear soak-hostile docs man site wheels test-wheels \
 	release-check publish
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make site    build the documentation site into build/site; checks all links"
 	@echo "make wheels  build the source distribution and the wheels of all platforms into dist; PLATFORMS=native is short"
 	@echo "make test-wheels   install them with pip, pipx and uv, and in clean systems; needs root"
+	@echo "make man     write the man pages of the commands and of sidecar.yaml into build/man"
 	@echo "make bench   CPU, time and memory for 1,000,000 lines, compared with peers; BENCH=--quick is short"
 	@echo "make bench-check   compare with recorded benchmark ratios (informational)"
 	@echo "make fuzz    coverage-guided fuzzing, SECONDS=60 for each target; TARGETS=... selects targets"
@@ -102,6 +103,10 @@ format: $(READY)
 docs: $(READY)
 	$(BIN)/python -m tests.support.settings_reference
 	$(BIN)/python -m tests.support.supported_logs
+	$(BIN)/python -m tests.support.commands_reference
+
+man: $(READY)
+	$(BIN)/python -m tests.support.man_pages build/man
 
 # A broken link is a warning, and --quiet would hide it from --strict.
 site: $(call ready_for,site)

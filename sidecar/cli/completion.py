@@ -13,7 +13,8 @@ import yaml
 from sidecar.cli import COMMANDS, build_full_parser
 from sidecar.cli.output import put_line, put_lines
 from sidecar.decode.presets import PRESETS
-from sidecar.parse.settings import AUTO, BUILT_IN, PLUGINS
+from sidecar.parse.plugin import PLUGINS
+from sidecar.parse.settings import AUTO, BUILT_IN
 
 _SHELLS = ("bash", "zsh", "fish")
 _NAMES = {"sink": "sinks", "sinks": "sinks", "archive": "sinks", "pipeline": "pipelines"}

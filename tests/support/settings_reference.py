@@ -88,14 +88,15 @@ def table(name: str) -> str:
     inherited = SinkSettings.model_fields if kind == "sink" else {}
     known = set() if kind == "data_stream" else {"type"}
     rows = [
-        f"| `{field}` | {_default(info)} | {' '.join(meanings[field].split()).replace('|', chr(92) + '|')} |\n"
+        f"| `{field}` | {default_of(info)} | {' '.join(meanings[field].split()).replace('|', chr(92) + '|')} |\n"
         for field, info in model.model_fields.items()
         if field not in known and (field not in inherited or info.default != inherited[field].default)
     ]
     return "".join(["| setting | default | meaning |\n| --- | --- | --- |\n", *rows])
 
 
-def _default(info: FieldInfo) -> str:
+def default_of(info: FieldInfo) -> str:
+    """Return the default as it is written in a configuration, `required` or `–`."""
     if info.is_required():
         return "required"
     value = info.get_default(call_default_factory=True, validated_data={})
