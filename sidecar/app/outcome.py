@@ -69,4 +69,7 @@ def _sum_up(supervisor: Supervisor, balance: events.Balance) -> events.RunStored
     size = sum(sum(each.bytes.values()) for each in counters)
     has_files = any(pipeline.matches for pipeline in supervisor.pipelines.values())
     duplicates = sum(each.duplicates for each in counters)
-    return events.RunStored(balance.sink, lines, duplicates, size, balance.unsettled, has_files and balance.seen > 0)
+    unparsed = sum(each.unparsed for each in counters)
+    return events.RunStored(
+        balance.sink, lines, duplicates, size, balance.unsettled, unparsed, has_files and balance.seen > 0
+    )

@@ -100,6 +100,11 @@ def _main(arguments: list[str]) -> int:
     if not arguments:
         parser.print_help(sys.stderr)
         return USAGE
+    if arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "-V", "--version"):
+        option = arguments[0].partition("=")[0]
+        parser.error(
+            f"{option} must follow a command, as in `sidecar run {option}`; `sidecar help` lists the commands"
+        )
     if not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         advice = suggestion_for(arguments[0], COMMANDS) or f"; use one of {', '.join(COMMANDS)}"
         parser.error(f'unknown command "{arguments[0]}"{advice}')
@@ -123,7 +128,7 @@ def _build_parser(configured: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
-    parser.add_argument("--version", action="version", version=f"log-sidecar {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"log-sidecar {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(
@@ -138,9 +143,23 @@ def _build_parser(configured: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Namespace:
+    """Return the options. Exit with a suggestion for an unknown one."""
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        command = arguments[0]
+        (commands,) = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+        name = unknown[0].partition("=")[0]
+        known = [option for option in commands.choices[command]._option_string_actions if option.startswith("--")]
+        kind = "option" if name.startswith("-") else "argument"
+        advice = suggestion_for(name, known, "--") or f"; `sidecar help {command}` lists all"
+        parser.error(f"{command}: unknown {kind} {name}{advice}")
+    return options
+
+
 def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     try:
-        options = parser.parse_args(arguments)
+        options = _parse(parser, arguments)
     except SystemExit as refused:
         if refused.code == USAGE and arguments[:1] == ["run"] and os.environ.get("SIDECAR_ON_CONFIG_ERROR") == "park":
             return int(

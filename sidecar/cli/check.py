@@ -100,6 +100,7 @@ def _probe_sinks(settings: Settings) -> int:
 
 def probe_sink(name: str, settings: SinkSettings) -> bool:
     """Print whether a sink accepts documents, and return it."""
+    name = name.removesuffix(":")  # the name may be a URL such as `stdout:`
     try:
         result = registry.create_sink(settings).probe() or ProbeResult()
     except DeliveryError as error:

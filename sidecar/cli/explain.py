@@ -61,6 +61,9 @@ def run(options: argparse.Namespace) -> int:
     if options.stats:
         return _stats(options, settings.pipelines[name])
     data = _read_sample(options.file, _MAX_SHOWN_BYTES + 1)
+    if not data:
+        place = "standard input" if options.file == "-" else options.file
+        raise ConfigurationError("contains no line", location=place, hint="choose a file with log lines")
     shown = (
         data if len(data) <= _MAX_SHOWN_BYTES else _trim_to_lines(settings.pipelines[name], data[:_MAX_SHOWN_BYTES])
     )
@@ -102,7 +105,9 @@ def _detect(options: argparse.Namespace) -> int:
     detected = detect_format(_read_sample(options.file, SAMPLE_BYTES + 1), SystemClock())
     if detected is None:
         raise ConfigurationError(
-            "contains no complete line", location=options.file, hint="choose a file with log lines"
+            "contains no line",
+            location="standard input" if options.file == "-" else options.file,
+            hint="choose a file with log lines",
         )
     proposal = detected.proposal
     file = str(Path(options.file).absolute())

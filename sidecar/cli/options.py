@@ -113,7 +113,7 @@ def load_settings_with_sources(options: argparse.Namespace, paths: list[str], to
         if config is None and not _has_other_source(options):
             raise ConfigurationError(
                 "neither files nor a sink are given",
-                hint="write `sidecar run PATH --to URL`, or pass a configuration with --config FILE",
+                hint=f"write `sidecar {_command(options)} --to URL`, or pass a configuration with --config FILE",
             )
         return load_with_sources(config, os.environ, command_line)
     if options.config:
@@ -121,16 +121,23 @@ def load_settings_with_sources(options: argparse.Namespace, paths: list[str], to
             "paths, --to, --parser and --multiline cannot be combined with --config",
             hint="use --set to override settings of the file, or remove --config",
         )
+    example = "'/var/log/app/*.log'"
     missing = [name for name, values_ in (("PATH", paths), ("--to URL", to)) if not values_]
     if missing:
         raise ConfigurationError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
-            hint="write for example `sidecar run '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs`",
+            hint=f"write for example `sidecar {_command(options, example)} --to elasticsearch://localhost:9200/logs`",
         )
     pipeline: dict[str, Any] = {"parser": options.parser} if options.parser else {}
     if options.multiline:
         pipeline["multiline"] = options.multiline
     return from_command_line(paths, to, pipeline, os.environ, command_line)
+
+
+def _command(options: argparse.Namespace, path: str = "PATH") -> str:
+    """Return the command, its action if it has one, and a path if it accepts paths."""
+    words = [options.command, getattr(options, "action", None), path if hasattr(options, "paths") else None]
+    return " ".join(filter(None, words))
 
 
 def _has_other_source(options: argparse.Namespace) -> bool:

@@ -197,8 +197,8 @@ class SinkDown(Event, frozen=True):
 
     def text(self) -> str:
         # A sink without a configured name is named by its URL, with which the reason begins.
-        reason = self.reason.removeprefix(f"{self.sink}: ")
-        return f"{self.pipeline} to {self.sink}: {reason}; retries from its checkpoints"
+        reason = self.reason.removeprefix(f"{_place(self.sink)} ")
+        return f"{self.pipeline} to {_place(self.sink)} {reason}; retries from its checkpoints"
 
 
 class SinkMisconfigured(SinkDown, frozen=True):
@@ -215,7 +215,7 @@ class SinkInterrupted(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.pipeline} to {self.sink}: {self.reason}; retries"
+        return f"{self.pipeline} to {_place(self.sink)} {self.reason}; retries"
 
 
 class SinkUp(Event, frozen=True):
@@ -225,7 +225,7 @@ class SinkUp(Event, frozen=True):
     sink: str
 
     def text(self) -> str:
-        return f"{self.pipeline} to {self.sink}: the sink accepts documents"
+        return f"{self.pipeline} to {_place(self.sink)} the sink accepts documents"
 
 
 class TargetUnavailable(Event, frozen=True):
@@ -240,8 +240,8 @@ class TargetUnavailable(Event, frozen=True):
     def text(self) -> str:
         what = f"documents for {self.target}" if self.target else "some documents"
         return (
-            f"{self.pipeline} to {self.sink}: {what} are not accepted, so their lines stay in the log files and"
-            f" are sent again later (all others are delivered): {self.reason}"
+            f"{self.pipeline} to {_place(self.sink)} {what} are not accepted, so their lines stay in the log files"
+            f" and are sent again later (all others are delivered): {self.reason}"
         )
 
 
@@ -260,7 +260,7 @@ class TargetAvailable(Event, frozen=True):
 
     def text(self) -> str:
         what = f"for {self.target} " if self.target else ""
-        return f"{self.pipeline} to {self.sink}: the documents {what}that waited are delivered"
+        return f"{self.pipeline} to {_place(self.sink)} the documents {what}that waited are delivered"
 
 
 class Rejected(Event, frozen=True):
@@ -275,8 +275,8 @@ class Rejected(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline} to {self.sink}: {self.documents} documents rejected ({self.kind}: {self.reason});"
-            " see `sidecar dead-letters list`"
+            f"{self.pipeline} to {_place(self.sink)} {self.documents} documents rejected ({self.kind}: {self.reason})"
+            "; see `sidecar dead-letters list`"
         )
 
 
@@ -320,8 +320,8 @@ class DeadLettersDropped(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline} to {self.sink}: the dead letters are full; the {self.documents} oldest were dropped"
-            " (dead_letters.when_full is drop_oldest)"
+            f"{self.pipeline} to {_place(self.sink)} the dead letters are full; the {self.documents} oldest were"
+            " dropped (dead_letters.when_full is drop_oldest)"
         )
 
 
@@ -333,8 +333,8 @@ class DeadLettersNotCopied(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        reason = self.reason.removeprefix(f"{self.sink}: ")
-        return f"dead letters to {self.sink}: {reason}; they stay in the state and are copied later"
+        reason = self.reason.removeprefix(f"{_place(self.sink)} ")
+        return f"dead letters to {_place(self.sink)} {reason}; they stay in the state and are copied later"
 
 
 class DeadLettersCopied(Event, frozen=True):
@@ -343,7 +343,7 @@ class DeadLettersCopied(Event, frozen=True):
     sink: str
 
     def text(self) -> str:
-        return f"dead letters to {self.sink}: the sink accepts documents"
+        return f"dead letters to {_place(self.sink)} the sink accepts documents"
 
 
 class DeadLetterCopiesRejected(Event, frozen=True):
@@ -357,7 +357,7 @@ class DeadLetterCopiesRejected(Event, frozen=True):
 
     def text(self) -> str:
         cause = f"{self.documents} copies are rejected ({self.kind}: {self.reason})"
-        return f"dead letters to {self.sink}: {cause}; the dead letters stay in the state"
+        return f"dead letters to {_place(self.sink)} {cause}; the dead letters stay in the state"
 
 
 class TooManyTargets(Event, frozen=True):
@@ -370,7 +370,7 @@ class TooManyTargets(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline} to {self.sink}: {self.documents} documents need more indexes or collections than"
+            f"{self.pipeline} to {_place(self.sink)} {self.documents} documents need more indexes or collections than"
             " max_targets allows per day; these and later ones are stored under the fallback name"
         )
 
@@ -518,7 +518,7 @@ class Balance(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.sink}: {self.seen} bytes seen = {self.stored} stored + {self.dead_letters} in dead letters"
+            f"{_place(self.sink)} {self.seen} bytes seen = {self.stored} stored + {self.dead_letters} in dead letters"
             f" + {self.filtered} filtered + {self.skipped} skipped + {self.lost} lost"
             f" + {self.unsettled} not yet delivered"
             f" ({self.lines_stored} lines stored, {self.lines_dead} in dead letters)"
@@ -539,6 +539,10 @@ class RunStored(Event, frozen=True):
     """Bytes of log that have an outcome: stored, dead letter, filtered, skipped or lost."""
 
     unsettled: int
+
+    unparsed: int
+    """Lines that no parser accepted. They are stored as text."""
+
     has_content: bool
     """Whether files match the paths, and bytes of files were ever seen."""
 
@@ -550,13 +554,29 @@ class RunStored(Event, frozen=True):
     def text(self) -> str:
         if self.bytes:
             known = f", {self.duplicates:,} of which the sink already had" if self.duplicates else ""
-            return f"{self.sink}: this run stored {_count(self.lines, 'line')}{known}"
+            return f"{_place(self.sink)} this run stored {_count(self.lines, 'line')}{known}{self._advice()}"
         if self.unsettled:
-            return f"{self.sink}: this run stored nothing"
+            return (
+                f"{_place(self.sink)} this run stored nothing before `drain.timeout` was over; the lines stay in"
+                " their files, and the next run ships them"
+            )
         return (
-            f"{self.sink}: nothing was new, because earlier runs delivered all lines; to ship them again, run"
+            f"{_place(self.sink)} nothing was new, because earlier runs delivered all lines; to ship them again, run"
             " `sidecar checkpoints rewind`"
         )
+
+    def _advice(self) -> str:
+        if not self.unparsed:
+            return ""
+        return (
+            f"; no parser accepted {_count(self.unparsed, 'line')}, which became `message` as a whole: try other"
+            " parsers with `sidecar explain`"
+        )
+
+
+def _place(sink: str) -> str:
+    """Return the name of a sink as the beginning of a message. The name may be a URL such as `stdout:`."""
+    return f"{sink.removesuffix(':')}:"
 
 
 def _count(number: int, noun: str) -> str:

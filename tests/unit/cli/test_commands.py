@@ -42,6 +42,58 @@ def test_a_misspelt_command_gets_a_suggestion(command: str, said: str, capsys: p
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (
+            ["--config", "sidecar.yaml"],
+            "--config must follow a command, as in `sidecar run --config`; `sidecar help`",
+        ),
+        (["run", "a.log", "--sink=stdout:"], "run: unknown option --sink; `sidecar help run` lists all"),
+        (["run", "a.log", "--oncee"], 'run: unknown option --oncee; did you mean "--once"?'),
+        (["status", "extra"], "status: unknown argument extra; `sidecar help status` lists all"),
+    ],
+)
+def test_an_argument_that_is_unknown_gets_advice(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert (ended.value.code, said in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check"], "write `sidecar check PATH --to URL`, or pass a configuration with --config FILE"),
+        (["config", "show"], "write `sidecar config show PATH --to URL`, or pass a configuration"),
+        (
+            ["config", "show", "a.log"],
+            "--to URL is missing; write for example `sidecar config show '/var/log/app/*.log'",
+        ),
+        (["dead-letters", "replay"], "write `sidecar dead-letters replay --to URL`, or pass a configuration"),
+    ],
+)
+def test_advice_names_the_command_that_was_called(
+    arguments: list[str], said: str, state: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--state-dir", state]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["explain"], ["explain", "empty.log"], ["explain", "--detect", "empty.log"]])
+def test_an_empty_sample_is_reported(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.log").touch()
+    with (tmp_path / "empty.log").open() as empty:
+        monkeypatch.setattr("sys.stdin", empty)
+        assert main(arguments) == 2
+    place = "empty.log" if "empty.log" in arguments else "standard input"
+    assert capsys.readouterr().err == f"sidecar: {place}: contains no line; choose a file with log lines\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
         (["dead-letters", "show", "999"], "no dead letter matches"),
         (["dead-letters", "replay", "--limit", "5", "--to", "stdout:"], "--limit does not work with replay"),
         (["dead-letters", "purge"], "add NUMBER, --pipeline, --sink, --kind or --path, or --all"),
