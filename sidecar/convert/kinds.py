@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, cast
 
 from sidecar.convert.model import Conversion
-from sidecar.convert.source import Node, Section, read_toml, read_yaml
+from sidecar.convert.source import Section, SourceNode, read_toml, read_yaml
 from sidecar.convert.validation import drop_invalid
 from sidecar.errors import ConfigurationError
 
@@ -50,7 +50,7 @@ class SourceFile(NamedTuple):
         """Whether the text is in the classic format of Fluent Bit, with sections such as `[INPUT]`."""
         return _CLASSIC.search(self.text) is not None
 
-    def read(self, syntax: str, *, dotted: bool = False) -> Node:
+    def read(self, syntax: str, *, dotted: bool = False) -> SourceNode:
         """Return the root of a YAML or TOML document."""
         is_toml = self.path.suffix.lower() == ".toml" or (
             self.path.suffix.lower() not in (".yaml", ".yml") and _TOML.match(self.text) is not None
@@ -84,6 +84,10 @@ def detect(source: SourceFile) -> str:
     elif isinstance(root, Section):
         if {"sinks", "pipelines"} <= set(root.names()):
             raise ConfigurationError("is already a configuration of the sidecar", location=source.name)
+        if {"apiVersion", "kind"} <= set(root.names()):
+            raise ConfigurationError(
+                "is a manifest of Kubernetes", location=source.name, hint="pass the configuration that it contains"
+            )
         counts = {kind: len(set(names) & set(root.names())) for kind, names in _OPTIONS.items()}
         best = max(counts, key=lambda kind: counts[kind])
         if counts[best]:

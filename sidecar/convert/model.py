@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from sidecar.convert.secrets import find_credentials, has_password_in_url, names_secret
-from sidecar.convert.source import Node, Section
+from sidecar.convert.source import Section, SourceNode, UnusedOption
 from sidecar.convert.variables import has_reference, is_reference, variable_name
 
 _MAX_NAME_LENGTH = 60
@@ -49,8 +49,8 @@ class Draft:
 
     def explain_unused(self, section: Section, reasons: Reasons, prefix: str = "") -> None:
         """Add a remark for each option of the section that was not used."""
-        for path, place, name in section.unused(prefix):
-            reasons.apply(self, place, path, name)
+        for option in section.unused(prefix):
+            reasons.apply(self, option)
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,14 @@ class Reasons:
     default: str = "the sidecar has no such option"
     """Reason for all other options."""
 
-    def apply(self, draft: Draft, place: str, path: str, name: str) -> None:
+    def apply(self, draft: Draft, option: UnusedOption) -> None:
         """Add the remark about an option."""
-        if reason := _look_up(self.not_needed, name):
-            draft.note(place, path, reason)
-        else:
-            draft.leave_out(place, path, _look_up(self.no_counterpart, name) or self.default)
+        if reason := _look_up(self.not_needed, option.name):
+            draft.note(option.place, option.path, reason)
+            return
+        reason = _look_up(self.no_counterpart, option.name)
+        default = "a variable decides its value, so set it by hand" if option.is_variable else self.default
+        draft.leave_out(option.place, option.path, reason or default)
 
 
 def _look_up(reasons: Mapping[str, str], name: str) -> str:
@@ -197,7 +199,7 @@ class Conversion(Draft):
             return [self._hide(child, name, place) for child in value]
         return self.secret(value, name, place) if isinstance(value, str) and has_password_in_url(value) else value
 
-    def to_value(self, node: Node, name: str) -> Any:
+    def to_value(self, node: SourceNode, name: str) -> Any:
         """Return a value of the source without secrets. `name`: name of the field."""
         if isinstance(node.value, list):
             return [self.to_value(item, name) for item in node.value]

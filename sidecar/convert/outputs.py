@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import count
 from urllib.parse import unquote
 
 from sidecar.convert.model import Conversion, SinkDraft
 from sidecar.convert.source import Section
 from sidecar.convert.variables import has_reference, is_reference
 
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PORT = 9200
+_REFERENCE = re.compile(r"\$\{[^}]*\}")
+_FIRST_PLACEHOLDER = 0xE000
 _FIRST_CONSTANT = re.compile(r"[A-Za-z0-9]")
 
 
@@ -28,20 +30,30 @@ def _to_url(conversion: Conversion, sink: SinkDraft, host: str, place: str, sche
     """Return the URL of a host, which may be written without scheme and port."""
     if is_reference(host):
         return host
-    text = host if _SCHEME.match(host) else f"{scheme}://{host}"
-    head, _, rest = text.partition("://")
+    references = _REFERENCE.findall(host)
+    # A reference may contain any character, such as ? or @, so it must not take part in the division of the URL.
+    numbers = count(_FIRST_PLACEHOLDER)
+    text = _REFERENCE.sub(lambda _: chr(next(numbers)), host)
+    head, _, rest = (text if "://" in text else f"{scheme}://{text}").partition("://")
     authority, _, tail = rest.partition("/")
     user_info, at, address = authority.rpartition("@")
     address, tail = re.split("[?#]", address, maxsplit=1)[0], re.split("[?#]", tail, maxsplit=1)[0]
     if "?" in rest or "#" in rest:
         sink.leave_out(place, "hosts", "the query of a URL has no counterpart; use `parameters`")
     if at:
-        user, colon, password = user_info.partition(":")
-        set_credentials(conversion, sink, _unquote(user), _unquote(password) if colon else "", place)
-    if not re.search(r":(?:\d+|\$\{[^}]*\})$", address):
+        user, _, password = (_unquote(_restore(part, references)) for part in user_info.partition(":"))
+        set_credentials(conversion, sink, user, password, place)
+    if not re.search(r":(?:\d+|[\ue000-\uf8ff])$", address):
         address = f"{address}:{_PORT}"
     tail = tail.strip("/") or path.strip("/")
-    return f"{head.lower()}://{address}{f'/{tail}' if tail else ''}"
+    return _restore(f"{head.lower()}://{address}{f'/{tail}' if tail else ''}", references)
+
+
+def _restore(text: str, references: Sequence[str]) -> str:
+    """Return the text with its references in the place of characters of the private use area."""
+    for number, reference in enumerate(references):
+        text = text.replace(chr(_FIRST_PLACEHOLDER + number), reference)
+    return text
 
 
 def _unquote(text: str) -> str:

@@ -12,6 +12,7 @@ _NAME = re.compile(
 _USER_AND_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@?#]*:[^/\s@]*@", re.IGNORECASE)
 _CREDENTIALS = re.compile(
     r"[?&;](?:[\w.-]*(?:token|key|secret|password|passwd|signature|sig|auth|credential)[\w.-]*)=[^&\s]"
+    r"|[^\s:/@\"']:[^\s:/@\"']+@[\w.-]"  # user and password before a host
     r"|\b(?:bearer|basic|apikey)\s+[\w.~+/=-]{8,}"
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\."  # JSON Web Token
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # access key of AWS

@@ -9,12 +9,12 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from sidecar.config.yaml_file import describe_yaml_error
-from sidecar.convert.variables import translate
+from sidecar.convert.variables import has_reference, translate
 from sidecar.errors import ConfigurationError
 
 MAX_FILE_BYTES = 4 << 20
@@ -23,7 +23,7 @@ _MAX_NODES, _MAX_DEPTH = 100_000, 100
 Scalar = str | int | float | bool | None
 
 
-class Node:
+class SourceNode:
     """A value with its place: a scalar, a list of nodes, or a `Section`.
 
     `text`: the scalar as it is written, with references in the syntax of the sidecar.
@@ -31,7 +31,7 @@ class Node:
 
     __slots__ = ("file", "line", "text", "value")
 
-    def __init__(self, value: Scalar | list[Node] | Section, text: str, file: str, line: int) -> None:
+    def __init__(self, value: Scalar | list[SourceNode] | Section, text: str, file: str, line: int) -> None:
         self.value, self.text, self.file, self.line = value, text, file, line
 
     @property
@@ -53,13 +53,29 @@ class Node:
         return self.text if isinstance(self.value, str) else self.value
 
 
+class UnusedOption(NamedTuple):
+    """An option that nothing read, or that has another type than expected."""
+
+    path: str
+    """Names that lead to it, with dots."""
+
+    place: str
+    """File and line."""
+
+    name: str
+    """Last part of the path."""
+
+    is_variable: bool
+    """Whether a variable decides its value."""
+
+
 class Section:
     """A mapping of options. It records which options were used, so that the others can be reported.
 
     A method that finds another type than it expects returns its default; the option then counts as not used.
     """
 
-    def __init__(self, nodes: Mapping[str, Node], file: str, line: int) -> None:
+    def __init__(self, nodes: Mapping[str, SourceNode], file: str, line: int) -> None:
         self._nodes = dict(nodes)
         self._used: set[str] = set()
         self._opened: set[str] = set()
@@ -75,7 +91,7 @@ class Section:
         """Return the names of all options."""
         return list(self._nodes)
 
-    def items(self) -> Iterator[tuple[str, Node]]:
+    def items(self) -> Iterator[tuple[str, SourceNode]]:
         """Yield all options, without marking them as used."""
         yield from self._nodes.items()
 
@@ -98,7 +114,7 @@ class Section:
         self._used.update(self._nodes)
         self._opened.clear()
 
-    def node(self, name: str) -> Node | None:
+    def node(self, name: str) -> SourceNode | None:
         """Return the value of an option, of any type."""
         if name in self._nodes:
             self._used.add(name)
@@ -174,19 +190,19 @@ class Section:
             self._opened.add(name)
         return sections
 
-    def unused(self, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-        """Yield path, place and last name of each option that was not used, and mark it as used."""
+    def unused(self, prefix: str = "") -> Iterator[UnusedOption]:
+        """Yield each option that was not used, and mark it as used."""
         for name, node in self._nodes.items():
             if name not in self._used:
                 if node.value is not None:
-                    yield f"{prefix}{name}", node.place, name
+                    yield UnusedOption(f"{prefix}{name}", node.place, name, has_reference(node.text))
                 self._used.add(name)
                 continue
             if name in self._opened:
                 yield from _unused_below(node, f"{prefix}{name}")
 
 
-def _unused_below(node: Node, prefix: str) -> Iterator[tuple[str, str, str]]:
+def _unused_below(node: SourceNode, prefix: str) -> Iterator[UnusedOption]:
     if isinstance(node.value, Section):
         yield from node.value.unused(f"{prefix}.")
     elif isinstance(node.value, list):
@@ -223,7 +239,7 @@ def decode(data: bytes, name: str) -> str:
     return text
 
 
-def read_yaml(text: str, file: str, syntax: str, *, dotted: bool = False) -> Node:
+def read_yaml(text: str, file: str, syntax: str, *, dotted: bool = False) -> SourceNode:
     """Return the root of a YAML document. `dotted`: a dot in a name separates nested names.
 
     Raise `ConfigurationError` with the line if it is not valid.
@@ -246,7 +262,7 @@ class _YamlReader:
         self._loader, self._file, self._syntax, self._dotted = loader, file, syntax, dotted
         self._count = 0
 
-    def convert(self, node: yaml.Node, depth: int) -> Node:
+    def convert(self, node: yaml.Node, depth: int) -> SourceNode:
         line = node.start_mark.line + 1
         self._count += 1
         if self._count > _MAX_NODES or depth > _MAX_DEPTH:
@@ -254,18 +270,18 @@ class _YamlReader:
                 "is nested too deeply, or repeats aliases too often", location=f"{self._file}:{line}"
             )
         if isinstance(node, yaml.MappingNode):
-            return Node(self._convert_mapping(node, depth), "", self._file, line)
+            return SourceNode(self._convert_mapping(node, depth), "", self._file, line)
         if isinstance(node, yaml.SequenceNode):
-            return Node([self.convert(item, depth + 1) for item in node.value], "", self._file, line)
+            return SourceNode([self.convert(item, depth + 1) for item in node.value], "", self._file, line)
         return self._convert_scalar(node, line)
 
-    def _convert_scalar(self, node: yaml.Node, line: int) -> Node:
+    def _convert_scalar(self, node: yaml.Node, line: int) -> SourceNode:
         value: Scalar = node.value
         kind = node.tag.rpartition(":")[2]
         if kind in ("null", "bool", "int", "float") and "$" not in node.value:
             value = self._loader.construct_object(node)
         text = translate(node.value, self._syntax)
-        return Node(text if isinstance(value, str) else value, text, self._file, line)
+        return SourceNode(text if isinstance(value, str) else value, text, self._file, line)
 
     def _convert_mapping(self, node: yaml.MappingNode, depth: int) -> Section:
         self._loader.flatten_mapping(node)
@@ -281,15 +297,15 @@ class _YamlReader:
             self._insert(tree, names or [key.value], value)
         return Section(tree, self._file, node.start_mark.line + 1)
 
-    def _insert(self, tree: dict[str, Node], names: list[str], value: Node) -> None:
+    def _insert(self, tree: dict[str, SourceNode], names: list[str], value: SourceNode) -> None:
         """Add a value under its names, and merge mappings: `a.b: 1` and `a: {c: 2}` are one mapping."""
         first, *rest = names
         if len(names) > _MAX_DEPTH:
             raise ConfigurationError("a name has too many dots", location=value.place)
         if rest:
-            inner: dict[str, Node] = {}
+            inner: dict[str, SourceNode] = {}
             self._insert(inner, rest, value)
-            value = Node(Section(inner, self._file, value.line), "", self._file, value.line)
+            value = SourceNode(Section(inner, self._file, value.line), "", self._file, value.line)
         existing = tree.get(first)
         if existing and isinstance(existing.value, Section) and isinstance(value.value, Section):
             for name, node in value.value.items():
@@ -302,7 +318,7 @@ _TOML_HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
 _TOML_KEY = re.compile(r"\s*([A-Za-z0-9_.\"'-]+)\s*=")
 
 
-def read_toml(text: str, file: str, syntax: str) -> Node:
+def read_toml(text: str, file: str, syntax: str) -> SourceNode:
     """Return the root of a TOML document. Raise `ConfigurationError` with the line if it is not valid."""
     try:
         data = tomllib.loads(text)
@@ -339,17 +355,17 @@ def _toml_names(text: str) -> tuple[str, ...]:
 
 def _from_toml(
     value: Any, key: tuple[str, ...], file: str, lines: Mapping[tuple[str, ...], int], syntax: str
-) -> Node:
+) -> SourceNode:
     known = next((key[:size] for size in range(len(key), 0, -1) if key[:size] in lines), ())
     line = lines.get(known, 1)
     if len(key) > _MAX_DEPTH:
         raise ConfigurationError("is nested too deeply", location=f"{file}:{line}")
     if isinstance(value, dict):
         nodes = {name: _from_toml(child, (*key, name), file, lines, syntax) for name, child in value.items()}
-        return Node(Section(nodes, file, line), "", file, line)
+        return SourceNode(Section(nodes, file, line), "", file, line)
     if isinstance(value, list):
-        return Node([_from_toml(child, key, file, lines, syntax) for child in value], "", file, line)
+        return SourceNode([_from_toml(child, key, file, lines, syntax) for child in value], "", file, line)
     if isinstance(value, bool):
-        return Node(value, str(value).lower(), file, line)
+        return SourceNode(value, str(value).lower(), file, line)
     text = translate(str(value), syntax)
-    return Node(text if not isinstance(value, int | float) else value, text, file, line)
+    return SourceNode(text if not isinstance(value, int | float) else value, text, file, line)

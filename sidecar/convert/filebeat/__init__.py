@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from sidecar.convert.filebeat.inputs import convert_input
+from pathlib import Path, PurePath
+
+from sidecar.convert.filebeat.inputs import convert_input, convert_provider
 from sidecar.convert.filebeat.modules import convert_module
 from sidecar.convert.filebeat.outputs import convert_outputs, send_to_other_index
 from sidecar.convert.filebeat.processors import add_fields_and_tags, convert_processors
 from sidecar.convert.kinds import SourceFile
 from sidecar.convert.model import Conversion, Reasons
-from sidecar.convert.source import Section
+from sidecar.convert.source import Section, read_text
 from sidecar.errors import ConfigurationError
 
+_MAX_FILES = 200
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 REASONS = Reasons(
@@ -30,7 +33,6 @@ REASONS = Reasons(
     },
     no_counterpart={
         "autodiscover": "a sidecar reads the files of one Pod; write their paths into a pipeline",
-        "config": "convert the files of this directory separately",
         "cloud": "an address in Elastic Cloud belongs to the output for Elasticsearch",
         "timezone": "set `timestamp.zone` of each pipeline",
     },
@@ -47,10 +49,11 @@ def convert(source: SourceFile) -> Conversion:
     if not isinstance(root, Section):
         raise ConfigurationError("is no mapping of options", location=f"{source.name}:1")
     beat = root.section("filebeat")
-    for section in [*beat.sections("inputs"), *beat.sections("prospectors")]:
-        convert_input(conversion, section)
-    for section in beat.sections("modules"):
-        convert_module(conversion, section)
+    _convert_list(conversion, [*beat.sections("inputs"), *beat.sections("prospectors"), *beat.sections("modules")])
+    for name in ("inputs", "modules"):
+        _convert_directory(conversion, beat.section("config").section(name), source.path.parent)
+    for provider in beat.section("autodiscover").sections("providers"):
+        convert_provider(conversion, provider)
     _convert_common(conversion, root)
     level = root.section("logging").word("level")
     if level in _LOG_LEVELS:
@@ -62,8 +65,34 @@ def convert(source: SourceFile) -> Conversion:
     return conversion
 
 
+def _convert_directory(conversion: Conversion, options: Section, directory: Path) -> None:
+    """Convert the files of `inputs.d` or `modules.d`, if they are next to the file."""
+    pattern, place = options.text("path"), options.place_of("path")
+    options.skip()
+    if not pattern:
+        return
+    files = _find_files(directory, pattern.removeprefix("${PATH_CONFIG}/"))
+    if not files:
+        conversion.leave_out(place, "filebeat.config", "the files are not next to this one; convert them separately")
+    for file in files[:_MAX_FILES]:
+        root = SourceFile(file, read_text(file)).read("filebeat", dotted=True).value
+        items = root if isinstance(root, list) else []
+        _convert_list(conversion, [item.value for item in items if isinstance(item.value, Section)])
+
+
+def _find_files(directory: Path, pattern: str) -> list[Path]:
+    """Return the files that match a pattern, which is relative to the directory of the configuration."""
+    path = PurePath(pattern)
+    if path.is_absolute():
+        path = PurePath(*path.parts[-2:])
+    try:
+        return [file for file in sorted(directory.glob(str(path))) if file.is_file()]
+    except (OSError, ValueError, NotImplementedError):
+        return []
+
+
 def _convert_list(conversion: Conversion, sections: list[Section]) -> None:
-    """Convert the inputs or modules of a file without a root mapping."""
+    """Convert inputs and modules."""
     for section in sections:
         (convert_module if "module" in section else convert_input)(conversion, section)
 

@@ -12,6 +12,7 @@ from sidecar.convert.patterns import to_duration, to_glob
 from sidecar.convert.source import Section
 from sidecar.convert.variables import literal
 
+_DISCOVERED = re.compile(r"\$\{DATA_\w*(?::[-?][^}]*)?\}", re.ASCII)
 _CONTAINER_PATHS = ["/var/log/containers/*.log"]
 _DEFAULT_EXCLUDE = ["*.gz", "*.xz", "*.bz2", "*.zst"]
 
@@ -56,7 +57,7 @@ REASONS = Reasons(
 
 def convert_input(conversion: Conversion, section: Section) -> None:
     """Add a pipeline for an input, or a remark if it does not read files."""
-    kind = section.word("type", section.word("input_type", "log"))
+    kind = section.word("type") or section.word("input_type", "log")
     if not section.flag("enabled", default=True):
         conversion.note(section.place, f"input {kind}", "it is disabled")
         section.skip()
@@ -79,6 +80,24 @@ def convert_input(conversion: Conversion, section: Section) -> None:
     convert_processors(conversion, pipeline, section)
     pipeline.overrides = {name: section.text(name) for name in ("index", "pipeline") if section.text(name)}
     pipeline.explain_unused(section, REASONS)
+
+
+def convert_provider(conversion: Conversion, provider: Section) -> None:
+    """Add a pipeline for each input of a provider that discovers containers. The conditions have no counterpart."""
+    defaults = provider.section("hints").section("default_config")
+    templates = [each for template in provider.sections("templates") for each in template.sections("config")]
+    inputs = [each for each in [*templates, *([defaults] if defaults else [])] if "module" not in each]
+    for section in inputs:
+        first = len(conversion.pipelines)
+        convert_input(conversion, section)
+        for pipeline in conversion.pipelines[first:]:
+            # ${data.kubernetes.container.id} is what discovery knows of a container.
+            paths = [_DISCOVERED.sub("*", path) for path in pipeline.settings["paths"]]
+            pipeline.settings["paths"] = [re.sub(r"\*+", "*", path) for path in paths]
+    kind = provider.text("type")
+    provider.skip()
+    reason = "a sidecar reads the files of one Pod; write their paths into a pipeline"
+    conversion.leave_out(provider.place, f"autodiscover {kind}", reason)
 
 
 def _name_of(paths: list[str]) -> str:

@@ -153,8 +153,7 @@ def _set_tls(sink: SinkDraft, options: Section) -> None:
     if options.word("verification_mode") == "none":
         sink.settings["verify"] = False
     options.use("verification_mode")
-    for path, place, name in options.unused("ssl."):
-        _TLS.apply(sink, place, path, name)
+    sink.explain_unused(options, _TLS, "ssl.")
 
 
 def _kafka(conversion: Conversion, sink: SinkDraft, options: Section, root: Section) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sidecar.convert.expressions import Untranslatable, compare, field, join, matches, negate
 from sidecar.convert.model import Conversion, PipelineDraft, Reasons
 from sidecar.convert.patterns import escape_pattern, from_go_layout
-from sidecar.convert.source import Node, Section
+from sidecar.convert.source import Section, SourceNode
 from sidecar.convert.variables import literal
 
 _MESSAGE = "message"
@@ -79,8 +79,7 @@ def convert_processors(conversion: Conversion, pipeline: PipelineDraft, section:
     """Convert the list `processors` in order."""
     for item in section.sections("processors"):
         _convert_item(conversion, pipeline, item)
-        for path, place, name in item.unused():
-            _REASONS.apply(pipeline, place, path, name)
+        pipeline.explain_unused(item, _REASONS)
 
 
 def _convert_item(conversion: Conversion, pipeline: PipelineDraft, item: Section) -> None:
@@ -343,7 +342,7 @@ def _not_empty(parts: list[str]) -> list[str]:
     return parts
 
 
-def _flatten(section: Section, prefix: str) -> Iterator[tuple[str, Node]]:
+def _flatten(section: Section, prefix: str) -> Iterator[tuple[str, SourceNode]]:
     """Yield path and value of each leaf. The names were divided at their dots when the file was read."""
     for name, node in section.items():
         section.use(name)
@@ -353,47 +352,47 @@ def _flatten(section: Section, prefix: str) -> Iterator[tuple[str, Node]]:
             yield f"{prefix}{name}", node
 
 
-def _texts_of(node: Node) -> list[str]:
+def _texts_of(node: SourceNode) -> list[str]:
     nodes = node.value if isinstance(node.value, list) else [node]
     if not all(each.is_scalar for each in nodes):
         raise Untranslatable("a value of the condition is no text or number")
     return [each.text for each in nodes]
 
 
-def _equals(path: str, node: Node) -> str:
+def _equals(path: str, node: SourceNode) -> str:
     if isinstance(node.value, list):
         raise Untranslatable("a value of the condition is a list")
     return compare(path, "==", node.text if isinstance(node.value, str) else _number_or_flag(node))
 
 
-def _number_or_flag(node: Node) -> float | bool | None:
+def _number_or_flag(node: SourceNode) -> float | bool | None:
     if isinstance(node.value, bool | int | float):
         return node.value
     raise Untranslatable("a value of the condition is no text, number or flag")
 
 
-def _contains(path: str, node: Node) -> str:
+def _contains(path: str, node: SourceNode) -> str:
     texts = [literal(text) for text in _texts_of(node)]
     if None in texts:
         raise Untranslatable("a variable cannot be part of a pattern")
     return join("or", [matches(path, escape_pattern(text or "")) for text in texts])
 
 
-def _regexp(path: str, node: Node) -> str:
+def _regexp(path: str, node: SourceNode) -> str:
     return join("or", [matches(path, text) for text in _texts_of(node)])
 
 
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
-def _range(path: str, node: Node) -> str:
+def _range(path: str, node: SourceNode) -> str:
     name, _, sign = path.rpartition(".")
     if sign not in _SIGNS or not name or not isinstance(node.value, int | float):
         raise Untranslatable("a range needs gt, gte, lt or lte with a number")
     return compare(name, _SIGNS[sign], node.value)
 
 
-_TESTS: Mapping[str, Callable[[str, Node], str]] = {
+_TESTS: Mapping[str, Callable[[str, SourceNode], str]] = {
     "equals": _equals,
     "contains": _contains,
     "regexp": _regexp,

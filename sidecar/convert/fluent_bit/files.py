@@ -10,7 +10,7 @@ from pathlib import Path
 from sidecar.convert.kinds import SourceFile
 from sidecar.convert.model import Conversion
 from sidecar.convert.secrets import find_credentials, names_secret
-from sidecar.convert.source import Node, Section, read_text, read_yaml
+from sidecar.convert.source import Section, SourceNode, read_text, read_yaml
 from sidecar.convert.variables import escape, translate
 from sidecar.errors import ConfigurationError
 
@@ -77,7 +77,7 @@ class Files:
             self._substitute(node)
         self.sections.setdefault(kind, []).append(section)
 
-    def _substitute(self, node: Node) -> None:
+    def _substitute(self, node: SourceNode) -> None:
         if isinstance(node.value, list):
             for item in node.value:
                 self._substitute(item)
@@ -134,7 +134,7 @@ class _ClassicReader:
     def __init__(self, files: Files, source: SourceFile) -> None:
         self._files, self._source = files, source
         self._kind, self._line = "", 0
-        self._entries: dict[str, list[Node]] = {}
+        self._entries: dict[str, list[SourceNode]] = {}
 
     def read(self) -> None:
         for number, line in enumerate(self._source.text.split("\n"), 1):
@@ -162,7 +162,9 @@ class _ClassicReader:
             self._fail(number, "an option needs a name and a value")
         else:
             node_text = translate(value, "fluent_bit")
-            self._entries.setdefault(name.lower(), []).append(Node(node_text, node_text, self._source.name, number))
+            self._entries.setdefault(name.lower(), []).append(
+                SourceNode(node_text, node_text, self._source.name, number)
+            )
 
     def _read_command(self, name: str, value: str, number: int) -> None:
         if name == "@include" and value:
@@ -180,7 +182,9 @@ class _ClassicReader:
         """Add the section that ends here. A name that occurs more than once has a list."""
         if self._kind:
             nodes = {
-                name: values[0] if len(values) == 1 else Node(list(values), "", self._source.name, values[0].line)
+                name: values[0]
+                if len(values) == 1
+                else SourceNode(list(values), "", self._source.name, values[0].line)
                 for name, values in self._entries.items()
             }
             self._files.add(self._kind, Section(nodes, self._source.name, self._line))

@@ -75,8 +75,7 @@ class StageConverter:
         except Untranslatable as reason:
             options.skip()
             self._pipeline.leave_out(place, name, str(reason))
-        for path, option_place, option in options.unused(f"{name}."):
-            _REASONS.apply(self._pipeline, option_place, path, option)
+        self._pipeline.explain_unused(options, _REASONS, f"{name}.")
 
     @property
     def _is_container(self) -> bool:

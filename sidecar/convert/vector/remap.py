@@ -9,7 +9,7 @@ from typing import Any
 from sidecar.convert.expressions import Untranslatable
 from sidecar.convert.model import Conversion, PipelineDraft
 from sidecar.convert.patterns import from_strptime, group_names, to_whole_line
-from sidecar.convert.source import Node
+from sidecar.convert.source import SourceNode
 from sidecar.convert.variables import escape, literal
 from sidecar.convert.vector.vrl import (
     PATH,
@@ -52,7 +52,7 @@ _IF_PARSED = re.compile(
 class RemapConverter:
     """Converts one program. `_pending`: parsers whose result is in a variable."""
 
-    def __init__(self, conversion: Conversion, pipeline: PipelineDraft, node: Node) -> None:
+    def __init__(self, conversion: Conversion, pipeline: PipelineDraft, node: SourceNode) -> None:
         self._conversion, self._pipeline, self._node = conversion, pipeline, node
         self._pending: dict[str, str] = {}
         self._place = node.place

@@ -140,8 +140,7 @@ def _set_tls(sink: SinkDraft, tls: Section) -> None:
     )
     if not tls.flag("verify_certificate", default=True):
         sink.settings["verify"] = False
-    for path, place, name in tls.unused("tls."):
-        _TLS.apply(sink, place, path, name)
+    sink.explain_unused(tls, _TLS, "tls.")
 
 
 def _kafka(conversion: Conversion, sink: SinkDraft, section: Section) -> None:

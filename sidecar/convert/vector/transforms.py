@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sidecar.convert.expressions import Untranslatable, join, negate
 from sidecar.convert.model import Conversion, PipelineDraft, Reasons
-from sidecar.convert.source import Node, Section
+from sidecar.convert.source import Section, SourceNode
 from sidecar.convert.variables import literal
 from sidecar.convert.vector.remap import RemapConverter
 from sidecar.convert.vector.vrl import to_condition
@@ -59,7 +59,7 @@ def _condition(section: Section, name: str) -> str:
     return _from_node(node)
 
 
-def _from_node(node: Node | None) -> str:
+def _from_node(node: SourceNode | None) -> str:
     text = literal(node.text) if node and node.is_scalar else None
     if not text:
         raise Untranslatable("the condition has a variable, or is missing")

@@ -33,6 +33,7 @@ BROKEN: dict[str, list[tuple[str, int | None, str | None]]] = {
         ("", None, "is empty"),
         ("# nothing\n", None, "is empty"),
         ("sinks: {a: {}}\npipelines: {app: {}}\n", None, "is already a configuration of the sidecar"),
+        ("apiVersion: v1\nkind: ConfigMap\ndata: {a: b}\n", None, "is a manifest of Kubernetes"),
         ("output.elasticsearch: {hosts: [es]}\n", None, "has no input that reads log files"),
         ("filebeat.inputs: [{type: tcp}]\n", None, "has no input that reads log files"),
         ("filebeat.inputs: [{type: log, paths: {a: b}}]\n", None, None),

@@ -110,6 +110,7 @@ LINES = [
         "one \\\ntwo \\\nthree",
         {"message": "one \\\ntwo \\\nthree", "fields": {"log_topic": "one"}},
     ),
+    ("filebeat/6-autodiscover", "containers", '2026-11-23T01:00:00.5Z stdout F it is up', {"message": "it is up"}),
     (
         "fluent-bit/2-parsers",
         "orders",
