@@ -9,9 +9,9 @@ _NAME = re.compile(
     r"|^cookie$|bearer|cloud_?auth",
     re.IGNORECASE,
 )
-_USER_AND_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@?#]*:[^/\s@]*@", re.IGNORECASE)
+_USER_AND_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[^/\s@?#]{0,500}:[^/\s@]{0,500}@", re.IGNORECASE)
 _CREDENTIALS = re.compile(
-    r"[?&;](?:[\w.-]*(?:token|key|secret|password|passwd|signature|sig|auth|credential)[\w.-]*)=[^&\s]"
+    r"[?&;][\w.-]{0,40}(?:token|key|secret|password|passwd|signature|sig|auth|credential)[\w.-]{0,40}=[^&\s]"
     r"|[^\s:/@\"']:[^\s:/@\"']+@[\w.-]"  # user and password before a host
     r"|\b(?:bearer|basic|apikey)\s+[\w.~+/=-]{8,}"
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\."  # JSON Web Token

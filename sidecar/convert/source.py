@@ -17,7 +17,7 @@ from sidecar.config.yaml_file import describe_yaml_error
 from sidecar.convert.variables import has_reference, translate
 from sidecar.errors import ConfigurationError
 
-MAX_FILE_BYTES = 4 << 20
+MAX_FILE_BYTES = 1 << 20
 _MAX_NODES, _MAX_DEPTH = 100_000, 100
 
 Scalar = str | int | float | bool | None
@@ -227,7 +227,7 @@ def read_text(path: Path) -> str:
 def decode(data: bytes, name: str) -> str:
     """Return the data as text without a byte order mark. Raise `ConfigurationError` if it is no text."""
     if len(data) > MAX_FILE_BYTES:
-        raise ConfigurationError("is larger than 4 MiB, so it is no configuration", location=name)
+        raise ConfigurationError("is larger than 1 MiB, so it is no configuration", location=name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -45,11 +45,12 @@ def _translate_match(match: re.Match[str]) -> str:
 
 def _join(pieces: list[str]) -> str:
     """Join pieces. A literal dollar sign at the end of one is doubled if the next one begins with `$` or `{`."""
-    text = ""
+    following, joined = "", list[str]()
     for piece in reversed(pieces):
-        is_open = (len(piece) - len(piece.rstrip("$"))) % 2 == 1 and text[:1] in ("$", "{")
-        text = piece + ("$" if is_open else "") + text
-    return text
+        is_open = (len(piece) - len(piece.rstrip("$"))) % 2 == 1 and following in ("$", "{")
+        joined.append(f"{piece}$" if is_open else piece)
+        following = piece[:1] or following
+    return "".join(reversed(joined))
 
 
 def variable_name(text: str) -> str:

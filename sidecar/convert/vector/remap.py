@@ -33,6 +33,8 @@ _TYPES = {
     "to_int": "integer", "int": "integer", "parse_int": "integer", "to_float": "float", "parse_float": "float",
     "to_bool": "boolean", "to_string": "string",
 }  # fmt: skip
+_TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|[rst]'(?:[^'\\]|\\.)*'", re.DOTALL)
+_MAX_BRACKETS = 10
 _UNKNOWN = "this statement has no counterpart"
 _CALL = re.compile(r"([a-z_][a-z_0-9]*)!?\s*\((.*)\)", re.DOTALL)
 _WRAPPERS = ("object", "string", "to_string", "to_object")
@@ -288,7 +290,9 @@ def _argument(text: str) -> str:
 
 def _without_default(text: str) -> str:
     """Return a value without `?? default` after it, or within brackets around it."""
-    while text.startswith("(") and text.endswith(")") and _split_arguments(text[1:-1]) == [text[1:-1].strip()]:
+    for _ in range(_MAX_BRACKETS):
+        if not (text.startswith("(") and text.endswith(")")) or len(_split_arguments(text[1:-1])) > 1:
+            break
         text = text[1:-1].strip()
     parts = _split(text, "??")
     return parts[0].strip()
@@ -302,7 +306,7 @@ def _split(text: str, separator: str) -> list[str]:
     """Split a text at a separator that is outside of quotes and brackets."""
     parts, depth, start, at = [], 0, 0, 0
     while at < len(text):
-        if match := re.compile(r"\"(?:[^\"\\]|\\.)*\"|[rst]'(?:[^'\\]|\\.)*'", re.DOTALL).match(text, at):
+        if match := _TEXT.match(text, at):
             at = match.end()
             continue
         depth += (text[at] in "([{") - (text[at] in ")]}")

@@ -11,8 +11,11 @@ from sidecar.convert.expressions import Untranslatable, compare, field, join, ma
 from sidecar.convert.patterns import escape_pattern
 from sidecar.convert.variables import escape
 
-_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|[rst]'(?:[^'\\]|\\.)*'", re.DOTALL)
 _COMMENT = re.compile(r"#[^\n]*")
+_WORD = re.compile(r"\"(?:[^\"\\]|\\.)*\"|[rst]'(?:[^'\\]|\\.)*'|#[^\n]*|[\w ]+(?<![rst])", re.DOTALL)
+"""A text, a comment, or other characters that mean nothing alone."""
+
+_MAX_PROGRAM, _WINDOW = 64 << 10, 500
 _OPEN, _CLOSE = "([{", ")]}"
 _CONTINUES = ("??", "|", "&&", "||", "}", ")", "]", "else", "+", ".")
 
@@ -30,40 +33,37 @@ class Statement(NamedTuple):
 
 
 def split_statements(program: str) -> Iterator[Statement]:
-    """Yield the statements of a program, without comments."""
-    depth, start, at, line, first = 0, 0, 0, 0, 0
+    """Yield the statements of a program, without comments. Raise `Untranslatable` if it is too long."""
+    if len(program) > _MAX_PROGRAM:
+        raise Untranslatable("the program is too long")
+    depth, at, line, first = 0, 0, 0, 0
     pieces: list[str] = []
-
-    def take(end: int) -> str:
-        return "".join([*pieces, program[start:end]]).strip()
-
     while at < len(program):
-        character = program[at]
-        if match := _STRING.match(program, at):
-            line += match[0].count("\n")
-            at = match.end()
-            continue
-        if match := _COMMENT.match(program, at):
-            pieces.append(program[start:at])
-            at = start = match.end()
-            continue
-        depth += (character in _OPEN) - (character in _CLOSE)
-        is_end = character == ";" or (character == "\n" and not _is_continued(program, at))
-        if is_end and depth <= 0:
-            if text := take(at):
-                yield Statement(text, first)
-            pieces, start = [], at + 1
-        line += character == "\n"
-        at += 1
-        if not take(at):
+        match = _WORD.match(program, at)
+        piece = match[0] if match else program[at]
+        is_comment = piece.startswith("#")
+        is_end = piece == ";" or (piece == "\n" and not _is_continued(program, at))
+        depth += (piece in _OPEN) - (piece in _CLOSE)
+        if not pieces and not piece.isspace():
             first = line
-    if text := take(at):
-        yield Statement(text, first)
+        if is_end and depth <= 0:
+            yield from _make_statement(pieces, first)
+            pieces = []
+        elif not is_comment and (pieces or not piece.isspace()):
+            pieces.append(piece)
+        line += piece.count("\n")
+        at += len(piece)
+    yield from _make_statement(pieces, first)
+
+
+def _make_statement(pieces: list[str], line: int) -> Iterator[Statement]:
+    if text := "".join(pieces).strip():
+        yield Statement(text, line)
 
 
 def _is_continued(program: str, at: int) -> bool:
     """Return whether the line after this line end continues the statement."""
-    before, after = program[:at].rstrip(), program[at:].lstrip()
+    before, after = program[max(0, at - _WINDOW) : at].rstrip(), program[at : at + _WINDOW].lstrip()
     if before.endswith(("=", "??", "||", "&&", "+", "|", ",")):
         return True
     return after.startswith(_CONTINUES) and not re.match(rf"{PATH}\s*(?:\|?=)|\.\s*(?:,|\|?=)", after)

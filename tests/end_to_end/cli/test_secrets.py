@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import SecretStr
 
+from sidecar.cli import main
 from sidecar.config.settings import Settings
 from sidecar.lib.settings_model import SettingsModel, mask
 from sidecar.sinks import registry
@@ -138,3 +139,64 @@ def test_no_error_about_a_configuration_shows_a_secret(tmp_path: Path, text: str
     (tmp_path / "sidecar.yaml").write_text(text)
     done = sidecar("check", "--config", f"{tmp_path}/sidecar.yaml")
     assert (done.returncode, MARK in done.stdout + done.stderr) == (2, False), done.stderr
+
+
+OTHER_TOOLS = {
+    "filebeat.yml": f"""
+filebeat.inputs: [{{type: log, paths: [/a.log], fields: {{api_token: {MARK}, url: "http://u:{MARK}@h/"}}}}]
+cloud.auth: u:{MARK}
+output.elasticsearch: {{hosts: ["http://u:{MARK}@h:9200/?token={MARK}"], username: u, password: "${{P:{MARK}}}",
+  api_key: {MARK}, proxy_url: "http://u:{MARK}@p", headers: {{X: {MARK}}}, parameters: {{key: "secret={MARK}"}}}}
+output.redis: {{password: {MARK}, hosts: ["{MARK}"]}}
+processors: [{{script: {{source: "{MARK}"}}}}, {{drop_event.when.equals.token: {MARK}}}]
+unknown: {{password: {MARK}, list: [{MARK}]}}
+""",
+    "fluent-bit.conf": f"""
+@SET password={MARK}
+[INPUT]
+    Name tail
+    Path /a.log
+    Unknown {MARK}
+[FILTER]
+    Name modify
+    Match *
+    Add secret_key {MARK}
+[OUTPUT]
+    Name es
+    Match *
+    HTTP_User u
+    HTTP_Passwd ${{password}}
+    Cloud_Auth u:{MARK}
+[OUTPUT]
+    Name http
+    Match *
+    header Authorization Bearer {MARK}
+""",
+    "promtail.yaml": f"""
+clients: [{{url: "http://u:{MARK}@loki", bearer_token: {MARK}, basic_auth: {{password: {MARK}}}}}]
+scrape_configs:
+  - static_configs: [{{labels: {{__path__: /a.log, api_key: {MARK}}}}}]
+    pipeline_stages: [{{static_labels: {{token: {MARK}}}}}, {{tenant: {{value: {MARK}}}}}]
+""",
+    "vector.yaml": f"""
+sources: {{a: {{type: file, include: [/a.log]}}, b: {{type: http_server, auth: {{password: {MARK}}}}}}}
+transforms: {{t: {{type: remap, inputs: [a], source: '.token = "{MARK}"'}}}}
+sinks:
+  s:
+    {{type: elasticsearch, inputs: [t], endpoints: ["http://u:{MARK}@h"], query: {{token: {MARK}}},
+    auth: {{strategy: basic, user: u, password: {MARK}}}, request: {{headers: {{Authorization: "Bearer {MARK}"}}}}}}
+  d: {{type: datadog_logs, inputs: [t], default_api_key: {MARK}}}
+""",
+}
+"""Configurations of other tools with secrets wherever they may have some."""
+
+
+@pytest.mark.parametrize("name", OTHER_TOOLS)
+def test_no_secret_of_another_tool_is_in_a_converted_configuration(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(OTHER_TOOLS[name])
+    assert main(["convert", f"{tmp_path}/{name}"]) == 3
+    said = capsys.readouterr()
+    assert "pipelines:" in said.out
+    assert MARK not in said.out + said.err
