@@ -163,7 +163,7 @@ def _parser(_: Conversion, target: Input, section: Section, parsers: ParserTable
     use_parser(target.pipeline, first, section.place_of("parser"), parsers)
     for name in others:
         try:
-            found = parsers.find(name).parser
+            found = parsers.find(name, target.pipeline).parser
         except Untranslatable as reason:
             target.pipeline.leave_out(section.place_of("parser"), f"parser {name}", str(reason))
             continue

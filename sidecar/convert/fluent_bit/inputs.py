@@ -176,7 +176,7 @@ def join_lines(pipeline: PipelineDraft, name: str, place: str, parsers: ParserTa
 def _join_by_first_line(pipeline: PipelineDraft, name: str, place: str, parsers: ParserTable) -> None:
     """Join lines by the parser that matches the first line of an event, and parse the event with it."""
     try:
-        found = parsers.find(name)
+        found = parsers.find(name, pipeline)
     except Untranslatable as reason:
         pipeline.leave_out(place, f"parser_firstline {name}", str(reason))
         return
@@ -198,7 +198,7 @@ def _join_by_first_line(pipeline: PipelineDraft, name: str, place: str, parsers:
 def use_parser(pipeline: PipelineDraft, name: str, place: str, parsers: ParserTable) -> None:
     """Use a parser of Fluent Bit for the lines, or for the messages of containers."""
     try:
-        found = parsers.find(name)
+        found = parsers.find(name, pipeline)
         set_parser(pipeline, found.parser)
     except Untranslatable as reason:
         pipeline.leave_out(place, f"parser {name}", str(reason))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sidecar.convert.expressions import Untranslatable
-from sidecar.convert.model import Draft
+from sidecar.convert.model import Draft, Reasons
 from sidecar.convert.patterns import from_strptime, group_names, to_duration, to_whole_line, to_zone
 from sidecar.convert.source import Section
 from sidecar.decode.settings import explain_unbounded
@@ -25,6 +25,25 @@ LANGUAGES = {"java": "java", "python": "python", "go": "go", "ruby": "ruby"}
 """Multiline parsers that Fluent Bit ships → presets."""
 
 _TYPES = {"integer": "integer", "int": "integer", "float": "float", "bool": "boolean", "boolean": "boolean"}
+
+
+_REASONS = Reasons(
+    not_needed={
+        "time_keep": "the field with the time stays in the document",
+        "time_strict": "a time that cannot be read is not used",
+        "skip_empty_values": "an empty value is stored as it is",
+        "logfmt_no_bare_keys": "a name without a value is true",
+        "types": "other types stay texts",
+        "time_system_timezone": "see `timestamp.zone`",
+    },
+    no_counterpart={"decode_field*": "only the message of a container can be JSON within a line"},
+)
+
+
+_MULTILINE_REASONS = Reasons(
+    {"next_state": "one pattern finds all lines after the first", "key_*": "the whole line is matched"},
+    {"parser": "set `parser` of the pipeline, which sees the whole event"},
+)
 
 
 @dataclass
@@ -48,16 +67,22 @@ class ParserTable:
         self._parsers = {section.text("name"): section for section in parsers}
         self._multiline = {section.text("name"): section for section in multiline_parsers}
 
-    def find(self, name: str) -> ConvertedParser:
-        """Return the parser with this name. Raise `Untranslatable` if it is unknown or has no counterpart."""
-        if name in CONTAINERS:
-            return ConvertedParser(name)
+    def find(self, name: str, draft: Draft) -> ConvertedParser:
+        """Return the parser with this name, and add remarks about its options to the draft.
+
+        Raise `Untranslatable` if it is unknown or has no counterpart.
+        """
         section = self._parsers.get(name)
+        if name in CONTAINERS:
+            decoded = " ".join(section.texts("decode_field_as") + section.texts("decode_field")) if section else ""
+            return ConvertedParser({"type": name, "content": "json"} if "json" in decoded else name)
         if section is None:
             if name in _SHIPPED:
                 return ConvertedParser(_SHIPPED[name])
             raise Untranslatable("no file defines this parser; convert a file with its definition")
-        return _convert_parser(section)
+        converted = _convert_parser(section)
+        draft.explain_unused(section, _REASONS, f"parser {name}.")
+        return converted
 
     def find_multiline(self, name: str, draft: Draft) -> dict[str, Any]:
         """Return the settings of `multiline`. Raise `Untranslatable` if there is no counterpart."""
@@ -117,6 +142,8 @@ def _types_of(section: Section) -> dict[str, str]:
 
 def _convert_rules(section: Section, draft: Draft) -> dict[str, Any]:
     """Return a pattern of the first line or of the other lines, for rules that describe states."""
+    if section.word("type", "regex") != "regex":
+        raise Untranslatable("only multiline parsers of the type regex join lines by patterns")
     starts, others = list[str](), list[str]()
     for state, pattern in _rules_of(section):
         (starts if state == "start_state" else others).append(strip_slashes(pattern))
@@ -130,6 +157,7 @@ def _convert_rules(section: Section, draft: Draft) -> dict[str, Any]:
         multiline = {"start": _one_of(starts)}
     if timeout := to_duration(section.text("flush_timeout"), "ms"):
         multiline["timeout"] = timeout
+    draft.explain_unused(section, _MULTILINE_REASONS, f"multiline_parser {section.text('name')}.")
     return multiline
 
 
@@ -145,6 +173,8 @@ def _matches_anything(pattern: str) -> bool:
 def _rules_of(section: Section) -> list[tuple[str, str]]:
     """Return state and pattern of each rule, in the classic or the YAML form."""
     if rules := section.sections("rules"):
+        for rule in rules:
+            rule.use("next_state")
         return [(rule.text("state"), rule.text("regex")) for rule in rules]
     rows = [re.findall(r'"((?:[^"\\]|\\.)*)"', text) for text in section.texts("rule")]
     return [(row[0], row[1].replace('\\"', '"')) for row in rows if len(row) >= 2]

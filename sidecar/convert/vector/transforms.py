@@ -50,13 +50,12 @@ def apply_transform(
 
 def _condition(section: Section, name: str) -> str:
     """Return the condition, which may be a text, or a mapping with `source`."""
-    node = section.node(name)
-    options = node.value if node else None
-    if isinstance(options, Section):
-        if options.word("type", "vrl") not in ("vrl", "remap"):
-            raise Untranslatable("only conditions in VRL are possible")
-        node = options.node("source")
-    return _from_node(node)
+    options = section.section(name)
+    if not options:
+        return _from_node(section.node(name))
+    if options.word("type", "vrl") not in ("vrl", "remap"):
+        raise Untranslatable("only conditions in VRL are possible")
+    return _from_node(options.node("source"))
 
 
 def _from_node(node: SourceNode | None) -> str:

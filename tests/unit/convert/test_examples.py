@@ -139,6 +139,14 @@ LINES = [
     ),
     ("fluent-bit/4-yaml", "jobs", "2026-11-23 one\ntwo", {"message": "2026-11-23 one\ntwo"}),
     ("fluent-bit/4-yaml", "old", "[01:00:00] one\ntwo", {"message": "one\ntwo"}),
+    (
+        "fluent-bit/5-many-filters",
+        "app.-name",
+        "2026-11-23 01:00:00,250 ERROR 503 no stock\n  at Shop",
+        {"status": 503, "code": 503, "msg": "no stock\n  at Shop", "hostname": "value", "password": "value"},
+    ),
+    ("fluent-bit/5-many-filters", "app.-name", '{"level":"info","msg":"up"}', "filtered"),
+    ("fluent-bit/5-many-filters", "rows", "a:1\tb:2", {"message": "a:1\tb:2"}),
     ("promtail/1-one-job", "system", "it is up", {"message": "it is up", "labels": {"job": "varlogs"}}),
     (
         "promtail/2-json",
