@@ -11,7 +11,7 @@ from sidecar.cli.state import add_state_option, become_user_of, open_state_direc
 from sidecar.config.loader import CommandLine, LoadedSettings, from_command_line, load_with_sources
 from sidecar.config.settings import Settings
 from sidecar.config.sources import may_have_pipeline
-from sidecar.decode.presets import PRESETS
+from sidecar.decode.settings import PRESET_NAMES
 from sidecar.errors import ConfigurationError
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -40,7 +40,7 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--multiline", metavar="NAME",
-        help=f"without --config: join the lines of one event: {', '.join(PRESETS)}",
+        help=f"without --config: join the lines of one event: {', '.join(PRESET_NAMES)}",
     )  # fmt: skip
     parser.add_argument(
         "--log-level", metavar="LEVEL", type=_log_level, choices=LOG_LEVELS,

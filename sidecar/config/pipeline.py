@@ -15,8 +15,8 @@ from pydantic import (
 from sidecar.config.shell_syntax import GlobPattern
 from sidecar.config.transforms import AnyTransform
 from sidecar.config.transforms import names_without_options as names_of_transforms
-from sidecar.decode.presets import PRESETS
-from sidecar.decode.settings import Encoding, MultilineSettings
+from sidecar.decode.container_lines import CONTAINER_FORMATS
+from sidecar.decode.settings import PRESET_NAMES, Encoding, MultilineSettings
 from sidecar.lib.settings_model import (
     COMMAS,
     SHOWN,
@@ -63,6 +63,9 @@ _PATTERNS = ShortForm(_as_patterns, schema=lambda: {"type": "string", "pattern":
 
 def _expand_preset(value: object) -> object:
     return {"preset": value} if isinstance(value, str) else value
+
+
+_NAMED_PRESET = ShortForm(_expand_preset, schema=lambda: one_of(PRESET_NAMES))
 
 
 _NAMED_TRANSFORMS = ShortForm(split_commas, schema=lambda: some_of(names_of_transforms(), alone=""))
@@ -128,7 +131,7 @@ class PipelineSettings(SettingsModel):
     """Maximum bytes of a line. The beginning of a longer line is kept and tagged `truncated`. The limit also applies
     to a multiline event, which ends before the line that would exceed it."""
 
-    multiline: Annotated[MultilineSettings | None, ShortForm(_expand_preset, schema=lambda: one_of(PRESETS))] = None
+    multiline: Annotated[MultilineSettings | None, _NAMED_PRESET] = None
     """How lines are joined to events: the name of a preset, or a pattern. By default each line is one event, except
     that the parsers `cri`, `docker` and `mysql_slow` imply a preset."""
 
@@ -193,3 +196,7 @@ class PipelineSettings(SettingsModel):
         implied = (JOINING.get(parser.type) for parser in self.parser)
         preset = next(filter(None, implied), None)
         return MultilineSettings(preset=preset) if self.multiline is None and preset else self.multiline
+
+    def container_format(self) -> str | None:
+        """Return the container log format that a parser reads, or None. Its messages are joined by stream."""
+        return next((parser.type for parser in self.parser if parser.type in CONTAINER_FORMATS), None)

@@ -92,10 +92,13 @@ class Framer(msgspec.Struct, frozen=True):
     def _frame_events(self, chunk: Chunk) -> LineBatch | None:
         """Split a chunk into multiline events. Return None if one needs special treatment, as after a truncation."""
         data, event_starts = chunk.data, chunk.event_starts
-        if event_starts is None or chunk.split_events or not self._is_plain(chunk):
+        has_annotations = chunk.split_events or chunk.continued_events
+        if event_starts is None or has_annotations or not self._is_plain(chunk):
             return None
         try:
             texts = [data[start:end].decode().rstrip("\n") for start, end in pairwise((*event_starts, len(data)))]
+            for index in chunk.event_ranges:
+                texts[index] = _join_ranges(chunk, index).decode().rstrip("\n")
         except UnicodeDecodeError:
             return None
         if "" in texts:
@@ -166,13 +169,14 @@ class _LineByLineFramer(msgspec.Struct):
         """
         offset, data = self.chunk.offset, self.chunk.data
         for index, (begin, end) in enumerate(pairwise((*event_starts, len(data)))):
-            raw = self.charset.normalize_newlines(data[begin:end], offset + begin)
+            raw = _join_ranges(self.chunk, index) if index in self.chunk.event_ranges else data[begin:end]
+            raw = self.charset.normalize_newlines(raw, offset + begin)
             count_before = len(self.texts)
             yield offset + begin, raw, offset + end if end < len(data) else self.chunk.end
             if len(self.texts) > count_before:
                 if index in self.chunk.split_events:
                     self._annotate(count_before, "log.split", "true")
-                if index - 1 in self.chunk.split_events:
+                if index in self.chunk.continued_events:
                     self._annotate(count_before, "log.continuation", "true")
 
     def _add(self, start: int, raw: bytes, end: int) -> None:
@@ -224,6 +228,11 @@ class _LineByLineFramer(msgspec.Struct):
 
     def _annotate(self, index: int, path: str, value: str) -> None:
         self.annotations.setdefault(index, {})[path] = value
+
+
+def _join_ranges(chunk: Chunk, index: int) -> bytes:
+    """Return the lines of an event between whose lines there are others."""
+    return b"".join([chunk.data[start:end] for start, end in chunk.event_ranges[index]])
 
 
 def _drop_partial_character(line: bytes, codec: str) -> bytes:

@@ -11,27 +11,15 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate, count
 from operator import add
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
 from sidecar.decode.presets import PRESETS, Preset
+from sidecar.lib.line_groups import Events
 
 MAX_MATCHED_BYTES = 512
 """A custom pattern is matched against at most this many bytes of a line, which limits the time of each match."""
-
-
-class Events(NamedTuple):
-    """The complete events in some data, as offsets in the data."""
-
-    starts: Sequence[int]
-    """Offset at which each event begins."""
-
-    complete_bytes: int
-    """Offset after the last complete event."""
-
-    split: frozenset[int] = frozenset()
-    """Indexes of events that were closed by a limit. The next event continues the message of such an event."""
 
 
 class MultilineRule(Protocol):
@@ -156,7 +144,7 @@ class EventGrouper(msgspec.Struct, frozen=True):
             bounds, split = self._apply_limits(data)
         if not (closed or self.rule.is_last_line(_last_line(data))):
             bounds.pop()
-        return Events(bounds[:-1], bounds[-1], split)
+        return Events(bounds[:-1], bounds[-1], split, frozenset(index + 1 for index in split))
 
     def _may_exceed_limit(self, data: bytes, bounds: Sequence[int]) -> bool:
         """Return whether an event may exceed a limit. A cheap check: an event has at most as many lines as bytes."""

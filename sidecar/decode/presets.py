@@ -67,28 +67,8 @@ _ZAP_STACK = (
 _RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?:" + _LINE + rb")?+|" + _LINE + rb")"
 
 
-def _container_preset(part: bytes, end: bytes, required_texts: tuple[bytes, ...] = (b"\n",)) -> Preset:
-    """Return a preset for a container runtime that divides long lines into parts. An event has all parts of a line.
-
-    `part`: pattern of a part that is not the last one. `end`: pattern of the last part. Both have a placeholder for
-    the stream.
-    """
-    streams = [rb"(?:%s)++(?:%s)?+" % (part % stream, end % stream) for stream in (b"stdout", b"stderr")]
-    event = b"|".join((*streams, _LINE))
-    return Preset(event, rb"(?!)", rb"(?!%s)" % (part % rb"(?:stdout|stderr)"), required_texts)
-
-
 # Lines after "# Time: …" and "# User@Host: …". A slow query has both of these headers, or only the second.
 _QUERY = rb"(?!# Time: |# User@Host: )" + _LINE
-
-# containerd and CRI-O: "time stream P text".
-_CRI = _container_preset(rb"[^ \n]++ %s P[: ]" + _LINE, rb"[^ \n]++ %s F[: ]" + _LINE, (b" stdout P", b" stderr P"))
-
-# Docker: the value of "log" has no newline at its end.
-_DOCKER = _container_preset(
-    rb'\{"log":"[^"\\\n]*+(?:\\(?:[^n\n]|n(?!"))[^"\\\n]*+)*+","stream":"%s"' + _LINE,
-    rb'\{"log":"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+","stream":"%s"' + _LINE,
-)
 
 PRESETS: dict[str, Preset] = {
     "indent": _preset(),
@@ -134,6 +114,4 @@ PRESETS: dict[str, Preset] = {
     "mysql_slow": Preset(
         rb"(?:# Time: [^\n]*+\n(?:# User@Host: " + _LINE + rb")?+|" + _LINE + rb")(?:" + _QUERY + rb")*+", _QUERY
     ),
-    "cri": _CRI,
-    "docker": _DOCKER,
 }

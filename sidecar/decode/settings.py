@@ -7,12 +7,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
+from sidecar.decode.container_lines import CONTAINER_FORMATS
 from sidecar.decode.multiline import MAX_MATCHED_BYTES, EventGrouper, make_grouper
 from sidecar.decode.pattern_cost import count_ways
 from sidecar.decode.presets import PRESETS
+from sidecar.decode.streams import StreamGrouper
 from sidecar.lib import charset
 from sidecar.lib.settings_model import SHOWN, SettingsModel, exactly_one_of
 from sidecar.lib.units import Duration
+
+PRESET_NAMES = (*PRESETS, *CONTAINER_FORMATS)
+"""Names of all presets: those of languages and programs, and those that join the parts of lines by stream."""
 
 _MAX_WAYS_BITS = 20.0
 """Maximum result of `count_ways`. Two `.*`, each of which may end at any of 512 bytes, have a result of 18."""
@@ -55,8 +60,8 @@ class MultilineSettings(SettingsModel):
     @field_validator("preset")
     @classmethod
     def _check_preset(cls, preset: str | None) -> str | None:
-        if preset is not None and preset not in PRESETS:
-            raise ValueError(f"unknown preset {preset!r}; use one of {', '.join(PRESETS)}, or a pattern")
+        if preset is not None and preset not in PRESET_NAMES:
+            raise ValueError(f"unknown preset {preset!r}; use one of {', '.join(PRESET_NAMES)}, or a pattern")
         return preset
 
     @field_validator("start", "continuation", "end")
@@ -77,17 +82,29 @@ class MultilineSettings(SettingsModel):
             raise ValueError("exactly one of preset, start, continuation and end is required")
         return self
 
-    def make_grouper(self, max_bytes: int) -> EventGrouper:
-        """Return the grouper for these settings."""
+    def make_grouper(self, max_bytes: int, container: str | None = None) -> EventGrouper | StreamGrouper:
+        """Return the grouper for these settings. `container`: container log format of the lines; None for others."""
+        container = self._container_format(container)
+        if container is None:
+            return self._make_content_grouper(max_bytes)
+        content = None if self.preset in CONTAINER_FORMATS else self._make_content_grouper(max_bytes).rule
+        return StreamGrouper(CONTAINER_FORMATS[container], content, self.timeout, self.max_lines, max_bytes)
+
+    def _container_format(self, container: str | None) -> str | None:
+        return self.preset if self.preset in CONTAINER_FORMATS else container
+
+    def _make_content_grouper(self, max_bytes: int) -> EventGrouper:
         patterns = {"start": self.start, "continuation": self.continuation, "end": self.end}
         return make_grouper(
             self.preset, {kind: pattern for kind, pattern in patterns.items() if pattern is not None},
             timeout_s=self.timeout, max_lines=self.max_lines, max_bytes=max_bytes,
         )  # fmt: skip
 
-    def boundary_rules(self) -> str:
+    def boundary_rules(self, container: str | None = None) -> str:
         """Return the settings that decide event boundaries, as JSON text. If it changes, boundaries may differ."""
-        return self.model_dump_json(exclude={"timeout"}, exclude_none=True, by_alias=True)
+        rules = self.model_dump_json(exclude={"timeout"}, exclude_none=True, by_alias=True)
+        container = self._container_format(container)
+        return f"{container} by stream {self.timeout} {rules}" if container else rules
 
 
 def explain_unbounded(pattern: str) -> str:

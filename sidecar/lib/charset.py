@@ -8,11 +8,11 @@ even offset.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import NamedTuple, Protocol
+
+from sidecar.lib.line_groups import Events, LineGrouping
 
 _UTF16_UNIT_BYTES = 2
 _BOMS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
@@ -26,30 +26,6 @@ CODECS = {
 """Name of an encoding in the configuration → Python's name. Windows code pages replace standards that they extend."""
 
 _SHRINK_IN_UTF8 = ("utf-16-le", "utf-16-be", _BY_BOM, "gb18030")
-
-
-class Grouped(Protocol):
-    """The complete events in some data, as offsets in the data."""
-
-    @property
-    def starts(self) -> Sequence[int]: ...
-    @property
-    def complete_bytes(self) -> int: ...
-    @property
-    def split(self) -> frozenset[int]: ...
-
-
-class LineGrouping(Protocol):
-    """Decides which lines form one event. The lines are encoded in UTF-8."""
-
-    def begins_event(self, data: bytes) -> bool: ...
-    def split_events(self, data: bytes, *, closed: bool = False) -> Grouped: ...
-
-
-class _EventBounds(NamedTuple):
-    starts: Sequence[int]
-    complete_bytes: int
-    split: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -221,7 +197,7 @@ class Charset:
             return grouping.begins_event(data)
         return grouping.begins_event(self._as_utf8(self.split_lines(data, offset)[0], offset))
 
-    def split_events(self, grouping: LineGrouping, data: bytes, offset: int, *, closed: bool = False) -> Grouped:
+    def split_events(self, grouping: LineGrouping, data: bytes, offset: int, *, closed: bool = False) -> Events:
         """Return the complete events of `data`, which consists of whole lines and begins with an event.
 
         `closed`: the last event counts as complete.
@@ -236,9 +212,7 @@ class Charset:
         texts = [self._as_utf8(line, offset + start) for line, start in zip(lines, starts, strict=False)]
         events = grouping.split_events(b"".join(texts), closed=closed)
         offset_in_data = dict(zip(accumulate(map(len, texts), initial=0), starts, strict=True))
-        return _EventBounds(
-            [offset_in_data[start] for start in events.starts], offset_in_data[events.complete_bytes], events.split
-        )
+        return events.move(offset_in_data.__getitem__)
 
     def _as_utf8(self, line: bytes, offset: int) -> bytes:
         return self.decode(self.strip_bom(line, offset), offset, "replace").encode()
@@ -248,10 +222,10 @@ class Charset:
         return text.encode("utf-16-le" if self.needs_bom else self.name)
 
 
-def _split_after_bom(grouping: LineGrouping, data: bytes, bom: int, closed: bool) -> Grouped:
+def _split_after_bom(grouping: LineGrouping, data: bytes, bom: int, closed: bool) -> Events:
+    """Return the events of data with a byte order mark, which belongs to the first event."""
     events = grouping.split_events(data[bom:], closed=closed)
-    starts = [0, *(bom + start for start in events.starts[1:])]
-    return _EventBounds(starts, bom + events.complete_bytes, events.split) if events.complete_bytes else events
+    return events.move(lambda offset: offset + bom if offset else 0)
 
 
 UTF_8 = Charset()

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from sidecar.lib.line_groups import Events
 from sidecar.model.file import Generation
 
 Value = TypeVar("Value")
@@ -38,10 +39,26 @@ class Chunk(msgspec.Struct, frozen=True):
     """Offset in `data` at which each event begins; None if each line is one event."""
 
     split_events: frozenset[int] = frozenset()
-    """Indexes of events that were ended early, because they reached a limit. The next event continues them."""
+    """Indexes of events that were ended early, because they reached a limit."""
+
+    continued_events: frozenset[int] = frozenset()
+    """Indexes of events that continue an event which was ended early."""
+
+    event_ranges: Mapping[int, Sequence[tuple[int, int]]] = {}
+    """Index of an event → the ranges of its lines in `data`, if it does not end where the next event starts."""
 
     encoding: str = ""
     """Encoding that the reader has detected; "" if it has not."""
+
+    def divide(self, events: Events) -> Chunk:
+        """Return the chunk divided into these events."""
+        return msgspec.structs.replace(
+            self,
+            event_starts=events.starts,
+            split_events=events.split,
+            continued_events=events.continued,
+            event_ranges=events.ranges,
+        )
 
 
 class SkippedRange(msgspec.Struct, frozen=True):
@@ -58,6 +75,8 @@ class RecordRanges(msgspec.Struct, frozen=True):
     starts: Sequence[int]
     skipped: Sequence[SkippedRange]
     end: int
+    is_interleaved: bool = False
+    """Whether lines of several records alternate. Then the chunk can be read again only as a whole."""
 
     def end_of(self, start: int) -> int:
         """Return the end of the record that begins at `start`: the start of the next record or skipped range."""
@@ -65,7 +84,7 @@ class RecordRanges(msgspec.Struct, frozen=True):
 
     def compact(self) -> RecordRanges:
         """Return these offsets in a fraction of their memory."""
-        return RecordRanges(array("q", self.starts), self.skipped, self.end)
+        return RecordRanges(array("q", self.starts), self.skipped, self.end, self.is_interleaved)
 
     def ends_of(self, starts: Collection[int]) -> list[int]:
         """Return the end of each of these records."""
@@ -103,7 +122,7 @@ class LineBatch(msgspec.Struct, frozen=True):
 
     def ranges(self) -> RecordRanges:
         """Return the offsets of all records and skipped ranges."""
-        return RecordRanges(self.starts, self.skipped, self.chunk.end)
+        return RecordRanges(self.starts, self.skipped, self.chunk.end, bool(self.chunk.event_ranges))
 
     def select(self, indexes: Sequence[int]) -> LineBatch:
         """Return a batch of the lines with these indexes, in this order. Keep all skipped ranges."""

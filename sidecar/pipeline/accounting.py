@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.model.batch import Batch, Rejection
+from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.documents import Documents, RenderedDocuments
 from sidecar.model.records import RecordBatch
@@ -34,14 +35,17 @@ def settle(
 
     Records that are neither rejected nor postponed count as stored.
     """
-    first = 0
+    end = 0
     for part in parts:
         size = len(part.documents)
+        first, end = end, end + size
         refused = (
             [outcome.rejected[i] for i in range(first, first + size) if i in outcome.rejected]
             if outcome.rejected
             else []
         )
+        if part.ranges.is_interleaved and _park_all(part, first, outcome.postponed):
+            continue
         _make_dead_letters(part, first, refused, batch, pipeline, sink, now, outcome.attempts)
         parked = _park(part, first, outcome.postponed) if outcome.postponed else 0
         _count_special(part, first, outcome)
@@ -50,7 +54,23 @@ def settle(
         special = sum(amounts.lines.get(what, 0) for what in (IN_FAILURE_STORE, DROPPED_BY_INGEST))
         amounts.add("stored", span.end - span.start - counted, size - len(refused) - parked - special)
         span.settled = True
-        first += size
+
+
+def _park_all(part: BatchPart, first: int, postponed: Mapping[int, str]) -> bool:
+    """Park the whole part if one of its records is postponed. Return whether it was parked.
+
+    Records whose lines alternate can be read again only together. Stored ones keep their ids. All are counted when
+    the part is read again.
+    """
+    size = len(part.documents)
+    target = next((postponed[index] for index in range(first, first + size) if index in postponed), None)
+    if target is None:
+        return False
+    span = part.span
+    span.amounts, span.dead_letters = ByteCounts(), []
+    span.parked = [ParkedRange(span.start, span.end, size, target)]
+    span.settled = True
+    return True
 
 
 def _park(part: BatchPart, first: int, postponed: Mapping[int, str]) -> int:

@@ -12,6 +12,7 @@ from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import EventGrouper
+from sidecar.decode.streams import StreamGrouper
 from sidecar.deliver.batcher import EXPANSION, BatchLimits
 from sidecar.document.builder import DocumentBuilder, LeafSource
 from sidecar.document.error_field import move_scalar_error
@@ -154,7 +155,7 @@ def dead_letter_limit(settings: Settings) -> DeadLetterLimit:
 def boundary_rules(pipeline: PipelineSettings) -> str:
     """Return the settings that decide event boundaries, as text. If the text changes, boundaries may differ."""
     multiline = pipeline.effective_multiline()
-    grouped = f"{pipeline.max_line} {multiline.boundary_rules()}" if multiline else ""
+    grouped = f"{pipeline.max_line} {multiline.boundary_rules(pipeline.container_format())}" if multiline else ""
     if pipeline.is_auto and not multiline:
         grouped = f"{pipeline.max_line} {AUTO}"  # each file has separate rules, which never change
     return grouped if pipeline.encoding == "utf-8" else f"{pipeline.encoding} {grouped}"
@@ -203,13 +204,14 @@ def build_stages(
     return Stages(reader, framing, parser, _build_transforms(pipeline, clock), finisher)
 
 
-def make_grouping(pipeline: PipelineSettings) -> EventGrouper | None:
+def make_grouping(pipeline: PipelineSettings) -> EventGrouper | StreamGrouper | None:
     """Return the object that groups lines into events, or None if each line is an event."""
     # The grouper counts bytes of UTF-8, of which an event may have fewer than bytes in its file: use a lower limit.
     multiline = pipeline.effective_multiline()
-    return (
-        multiline.make_grouper(pipeline.max_line // lookup(pipeline.encoding).max_utf8_ratio) if multiline else None
-    )
+    if multiline is None:
+        return None
+    max_bytes = pipeline.max_line // lookup(pipeline.encoding).max_utf8_ratio
+    return multiline.make_grouper(max_bytes, pipeline.container_format())
 
 
 def _field_sources(pipeline: PipelineSettings, environ: Mapping[str, str]) -> list[LeafSource]:

@@ -18,6 +18,7 @@ import msgspec
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.ansi import strip_colors
+from sidecar.decode.container_lines import CONTAINER_FORMATS
 from sidecar.decode.framing import Framer
 from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.charset import UTF_8, from_bom
@@ -201,11 +202,11 @@ def propose(data: bytes, clock: Clock, multiline: Multiline = None) -> Proposal:
     if best is None:
         return Proposal(_unread(data, multiline), 0.0, notes=(_ADVICE,))
     pipeline: dict[str, Any] = {}
-    preset = best.preset or _expected_preset(best, data)
+    inner, content_preset = _unwrap(best, clock)
+    preset = content_preset or best.preset or _expected_preset(best, data)
     if preset and JOINING.get(_name(best.parser)) != preset:
         pipeline["multiline"] = preset
     others, unread = _others(best, clock)
-    inner = _unwrap(best, clock)
     parsers = [inner, *others, *(["plain"] if unread else [])]
     pipeline["parser"] = parsers[0] if len(parsers) == 1 else parsers
     if best.timestamp:
@@ -268,7 +269,7 @@ def _try_again(pipeline: Mapping[str, Any], data: bytes, clock: Clock) -> _Try:
     """Return the result of the parser of a proposal on another sample."""
     parser = pipeline["parser"]
     preset = pipeline.get("multiline")
-    lines = _lines(data, preset or JOINING.get(_name(parser)))
+    lines = _lines(data, preset, _name(parser))
     return _try(parser, preset, lines, clock, pipeline.get("timestamp"))
 
 
@@ -321,7 +322,7 @@ def _best_exact(best: _Try | None, preset: Multiline, lines: LineBatch, data: by
             continue
         tried = _try(parser, own or preset, lines if own is None else _lines(data, own), clock)
         best = _better(best, tried, lines.count)
-        if parser in ("cri", "docker") and tried.share > _MAJORITY:
+        if _name(parser) in CONTAINER_FORMATS and tried.share > _MAJORITY:
             return tried
     return best
 
@@ -433,13 +434,14 @@ def _groupings(data: bytes, multiline: Multiline) -> Iterator[tuple[Multiline, L
             yield preset, joined
 
 
-def _lines(data: bytes, preset: Multiline) -> LineBatch:
-    generation = Generation(0, "sample", "/sample.log", 0.0)
-    if preset is None:
-        return strip_colors(Framer().frame(Chunk(generation, 0, data, len(data))))
-    wanted = MultilineSettings(preset=preset) if isinstance(preset, str) else MultilineSettings(**preset)
-    events = wanted.make_grouper(_LONGEST_EVENT).split_events(data, closed=True)
-    chunk = Chunk(generation, 0, data, len(data), event_starts=events.starts, split_events=events.split)
+def _lines(data: bytes, preset: Multiline, parser: str = "") -> LineBatch:
+    """Return the events of a sample. If `parser` reads container logs, lines are joined by stream."""
+    chunk = Chunk(Generation(0, "sample", "/sample.log", 0.0), 0, data, len(data))
+    preset = preset or JOINING.get(parser)
+    if preset is not None:
+        wanted = MultilineSettings(preset=preset) if isinstance(preset, str) else MultilineSettings(**preset)
+        container = parser if parser in CONTAINER_FORMATS else None
+        chunk = chunk.divide(wanted.make_grouper(_LONGEST_EVENT, container).split_events(data, closed=True))
     return strip_colors(Framer().frame(chunk))
 
 
@@ -475,14 +477,19 @@ def _others(first: _Try, clock: Clock) -> tuple[list[str], int]:
     return names, len(records.errors)
 
 
-def _unwrap(best: _Try, clock: Clock) -> Any:
-    """Return the parser. For a container log format, add the parser of the messages if it can parse most of them."""
-    if best.parser not in ("cri", "docker"):
-        return best.parser
-    messages = [row.get("message") for row in best.rows]
+def _unwrap(best: _Try, clock: Clock) -> tuple[Any, Multiline]:
+    """Return the parser. For a container log format, add the parser of the messages if it can parse most of them, and
+    return the preset that joins the messages.
+    """
+    if _name(best.parser) not in CONTAINER_FORMATS:
+        return best.parser, None
+    by_stream = sorted(best.rows, key=lambda row: str(row.get("stream")))
+    messages = [row.get("message") for row in by_stream]
     texts = [text.partition("\n")[0] for text in messages if isinstance(text, str) and text]
     inner = _best("".join(f"{text}\n" for text in texts).encode(errors="replace"), clock) if texts else None
-    return {"type": best.parser, "content": inner.parser} if inner and inner.share >= _MAJORITY else best.parser
+    if inner is None or inner.share < _MAJORITY:
+        return best.parser, None
+    return {"type": best.parser, "content": inner.parser}, None if _name(inner.parser) in JOINING else inner.preset
 
 
 def _csv(lines: LineBatch) -> list[dict[str, Any]]:

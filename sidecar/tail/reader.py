@@ -14,11 +14,10 @@ from __future__ import annotations
 import errno
 from typing import NamedTuple, Protocol
 
-from msgspec.structs import replace
-
 from sidecar.lib import native
-from sidecar.lib.charset import UTF_8, Charset, Grouped, LineGrouping
+from sidecar.lib.charset import UTF_8, Charset
 from sidecar.lib.clock import Clock, SystemClock
+from sidecar.lib.line_groups import Events, LineGrouping
 from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES
 from sidecar.model.lines import Chunk
 from sidecar.tail.cursor import Cursor
@@ -33,6 +32,9 @@ MAX_RECORDS = 1 << 20
 
 _MIN_READ_BYTES = 4096
 """Minimum bytes to read at a time. The reader reads less than `CHUNK_BYTES` if the limit of lines ends each chunk."""
+
+_MAX_BLOCK_EVENTS = 4096
+"""Maximum number of events whose lines alternate so that they can be read only together."""
 
 NUL_GRACE_S = 1.0
 """Time after which NUL bytes that precede other bytes are accepted. NFS writes the pages of a file in any order."""
@@ -128,7 +130,8 @@ class Reader:
             chunk = self._cut_part(cursor, part)
             if chunk is not None or part.is_complete(cursor):
                 return chunk
-            want = min(want * 4, self._max_read)
+            # `_cut_block` needs more than `_max_read` bytes if another sink has read more than this one.
+            want = want * 2 if want >= self._max_read else min(want * 4, self._max_read)
         return None
 
     def _readable_size(self, cursor: Cursor) -> int:
@@ -210,12 +213,11 @@ class Reader:
         data, at_boundary = part.raw[part.begin :], part.at_boundary
         is_closed = len(data) - newline > self._max_line
         events = self._charset_of(cursor).split_events(grouping, data[:newline], cursor.offset, closed=is_closed)
-        if not events.complete_bytes and part.is_largest and not part.is_complete(cursor):
-            events = self._charset_of(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
         if events.complete_bytes:
+            events = self._limit_block(cursor, grouping, data, events)
             return self._with_events(cursor, data[: events.complete_bytes], events, part.max_records)
         if not part.is_complete(cursor):
-            return None
+            return self._cut_block(cursor, grouping, data[:newline], part) if part.is_largest else None
         if part.due is not None:
             cursor.due = part.due
             return None
@@ -231,19 +233,40 @@ class Reader:
             cursor.due = self._clock.monotonic()  # another sink has read more of the file, so read again
             return None
         events = self._charset_of(cursor).split_events(grouping, data[:newline], cursor.offset, closed=True)
+        if newline < end and events.block_starts is not None:
+            events = events.append(newline)
         return self._with_events(cursor, data[:end], events, part.max_records, closed=newline < end)
 
+    def _cut_block(self, cursor: Cursor, grouping: TimedGrouping, data: bytes, part: _ReadPart) -> Chunk | None:
+        """Return the events of a block of alternating events that is too large, except for the last event.
+
+        Return None if another sink has read more of the file, so that more bytes must be read to find the same end.
+        """
+        events = self._charset_of(cursor).split_events(grouping, data, cursor.offset, closed=True)
+        events = self._limit_block(cursor, grouping, data, events).take(len(events.starts) - 1)
+        if not cursor.file.add_boundary(cursor.offset, cursor.offset + events.complete_bytes):
+            return None
+        return self._with_events(cursor, data[: events.complete_bytes], events, part.max_records)
+
+    def _limit_block(self, cursor: Cursor, grouping: TimedGrouping, data: bytes, events: Events) -> Events:
+        """Return the events. If the first block has too many for the memory, end all of its events early."""
+        if events.first_block_count <= _MAX_BLOCK_EVENTS or cursor.limit is not None:
+            return events
+        end = events.starts[_MAX_BLOCK_EVENTS]
+        if not cursor.file.add_boundary(cursor.offset, cursor.offset + end):
+            return events  # another sink has read the block as a whole
+        return self._charset_of(cursor).split_events(grouping, data[:end], cursor.offset, closed=True)
+
     def _with_events(
-        self, cursor: Cursor, data: bytes, events: Grouped, max_records: int, *, closed: bool = False
+        self, cursor: Cursor, data: bytes, events: Events, max_records: int, *, closed: bool = False
     ) -> Chunk:
-        starts, split = events.starts, events.split
-        if len(starts) > max_records:
-            data, closed = data[: starts[max_records]], False
-            starts, split = starts[:max_records], frozenset(index for index in split if index < max_records)
+        kept = events.take(max_records)
+        if kept is not events:
+            data, closed = data[: kept.complete_bytes], False
             self._read_size = max(_MIN_READ_BYTES, 2 * len(data))
         else:
             self._read_size = min(self._chunk, 2 * self._read_size)
-        return replace(self._make_chunk(cursor, data, closed=closed), event_starts=starts, split_events=split)
+        return self._make_chunk(cursor, data, closed=closed).divide(kept)
 
     def _read_checked(self, cursor: Cursor, want: int) -> tuple[bytes, int]:
         """Read the overlap and `want` new bytes, and check the overlap.

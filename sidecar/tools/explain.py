@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.lib.charset import lookup
@@ -109,8 +107,11 @@ def _chunk(pipeline: PipelineSettings, generation: Generation, data: bytes) -> C
     grouping = make_grouping(pipeline)
     if grouping is None:
         return chunk
-    events = charset.split_events(grouping, data[: charset.find_last_line_end(data, 0, 0)], 0, closed=True)
-    return replace(chunk, event_starts=events.starts or (0,), split_events=events.split)
+    end = charset.find_last_line_end(data, 0, 0)
+    events = charset.split_events(grouping, data[:end], 0, closed=True)
+    if not events.starts or (end < len(data) and events.block_starts is not None):
+        events = events.append(end)
+    return chunk.divide(events)
 
 
 def _redactions(stages: Stages, lines: LineBatch) -> tuple[RecordBatch, dict[int, list[str]]]:

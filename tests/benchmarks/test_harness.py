@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from sidecar.decode.presets import PRESETS
+from sidecar.decode.settings import PRESET_NAMES
 from sidecar.parse.settings import BUILT_IN
 from sidecar.transform.registry import KINDS
 from tests.benchmarks.__main__ import main
@@ -248,7 +248,7 @@ def _used(pipeline: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def test_each_parser_preset_and_transform_has_its_line_in_the_table() -> None:
     measured = {each for workload in PARSERS.values() for each in _used(workload.pipeline)}
-    there = {("parser", name) for name in BUILT_IN} | {("preset", name) for name in PRESETS}
+    there = {("parser", name) for name in BUILT_IN} | {("preset", name) for name in PRESET_NAMES}
     assert sorted((there | {("transform", name) for name in KINDS}) - measured) == []
 
 

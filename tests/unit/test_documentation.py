@@ -10,8 +10,7 @@ from pydantic import BaseModel
 from sidecar.cli import COMMANDS, main
 from sidecar.config.pipeline import RuleTest
 from sidecar.convert.variables import required_names
-from sidecar.decode.presets import PRESETS
-from sidecar.decode.settings import MultilineSettings
+from sidecar.decode.settings import PRESET_NAMES, MultilineSettings
 from sidecar.lib.conversions import FieldType
 from sidecar.lib.settings_model import field_descriptions
 from sidecar.parse.settings import BUILT_IN as PARSERS
@@ -55,12 +54,12 @@ def test_every_setting_of_a_rule_test_is_documented() -> None:
 def test_every_sink_and_parser_has_its_place() -> None:
     parsers = (ROOT / "docs" / "reference" / "parsers.md").read_text()
     assert all(f"### `{name}`" in CONFIGURATION for name in registry.names())
-    assert all(f"| `{name}` |" in parsers for name in [*PARSERS, *PRESETS])
+    assert all(f"| `{name}` |" in parsers for name in [*PARSERS, *PRESET_NAMES])
     assert all(f"| `{name}` |" in CONFIGURATION for name in DETECTORS)
 
 
 def test_the_setting_of_multiline_events_names_every_preset() -> None:
-    assert all(f"`{name}`" in field_descriptions(MultilineSettings)["preset"] for name in PRESETS)
+    assert all(f"`{name}`" in field_descriptions(MultilineSettings)["preset"] for name in PRESET_NAMES)
 
 
 def test_the_page_of_supported_logs_is_that_of_the_corpus() -> None:

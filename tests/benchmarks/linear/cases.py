@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import make_grouper
-from sidecar.decode.presets import PRESETS
+from sidecar.decode.settings import PRESET_NAMES, MultilineSettings
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.document.builder import DocumentBuilder
@@ -246,7 +246,10 @@ _LONG_HEADS = (
 
 
 def _multiline(full: bool) -> Iterator[Case]:
-    rules = {name: make_grouper(name, {}, timeout_s=1, max_lines=1000, max_bytes=1 << 20) for name in PRESETS}
+    rules: dict[str, Any] = {name: MultilineSettings(preset=name).make_grouper(1 << 20) for name in PRESET_NAMES}
+    rules |= {
+        f"java in {name}": MultilineSettings(preset="java").make_grouper(1 << 20, name) for name in ("cri", "docker")
+    }
     for kind, pattern in {
         "start": r"^\d{4}-|[^,]*,[^,]*,\d",
         "continuation": r"^\s|.*\.$",
@@ -258,7 +261,7 @@ def _multiline(full: bool) -> Iterator[Case]:
 
         def work(text: str, rule: Any = rule) -> Work:
             data = text.encode() + b"\n"
-            return lambda: (rule.events(data), rule.events(data, closed=True), rule.begins(data))
+            return lambda: (rule.split_events(data), rule.split_events(data, closed=True), rule.begins_event(data))
 
         for unit in _LINES:
             yield Case(f"multiline {name}: {unit!r}", work, repeated(unit))

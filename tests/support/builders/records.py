@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.framing import Framer
 from sidecar.model.file import Generation
@@ -16,7 +14,7 @@ from sidecar.model.records import RecordBatch
 from sidecar.parse.chain import Parser
 from sidecar.parse.registry import create_parser
 from sidecar.parse.settings import TimestampSettings
-from sidecar.pipeline.builder import build_stages
+from sidecar.pipeline.builder import build_stages, make_grouping
 from sidecar.pipeline.stages import Stages
 from sidecar.testing import ManualClock
 
@@ -37,11 +35,10 @@ def framed(*lines: str, events: Sequence[int] | None = None) -> LineBatch:
 
 def framed_events(pipeline: PipelineSettings, content: bytes | Sequence[str]) -> LineBatch:
     """Return the events into which the pipeline groups the lines of a file that does not grow any more."""
-    rule = pipeline.effective_multiline()
-    assert rule
+    grouping = make_grouping(pipeline)
+    assert grouping
     whole = chunk(content)
-    events = rule.make_grouper(pipeline.max_line).split_events(whole.data, closed=True)
-    return Framer().frame(replace(whole, event_starts=events.starts, split_events=events.split))
+    return Framer().frame(whole.divide(grouping.split_events(whole.data, closed=True)))
 
 
 def stages(

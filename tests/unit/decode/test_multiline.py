@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.decode.framing import Framer
-from sidecar.decode.multiline import EventGrouper
 from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
+from sidecar.lib.line_groups import LineGrouping
 from sidecar.model.lines import LineBatch
 from tests.support.builders.records import chunk
 
@@ -106,27 +106,10 @@ EVENTS = {
         "# Time: 261123  1:00:02\n",
         "# Time: 261123  1:00:03\n# User@Host: a[a] @ b []\n",
     ],
-    "cri": [
-        "2026-11-23T01:00:00.1Z stdout P one \n2026-11-23T01:00:00.2Z stdout P two \n"
-        "2026-11-23T01:00:00.3Z stdout F end\n",
-        "2026-11-23T01:00:01.1Z stdout F whole\n",
-        "2026-11-23T01:00:02.1Z stdout P one \n",
-        "2026-11-23T01:00:02.2Z stderr F between\n",
-        "2026-11-23T01:00:02.3Z stdout F end\n",
-        "2026-11-23T01:00:03.1Z stderr P:x one \n2026-11-23T01:00:03.2Z stderr F:x end\n",
-        "no container\n",
-    ],
-    "docker": [
-        '{"log":"one \\\\n","stream":"stdout","time":"t"}\n{"log":"end\\n","stream":"stdout","time":"t"}\n',
-        '{"log":"\\n","stream":"stderr","time":"t"}\n',
-        '{"log":"one \\"","stream":"stderr","time":"t"}\n',
-        '{"log":"between\\n","stream":"stdout","time":"t"}\n',
-        '{"log":"no container\n',
-    ],
 }
 
 
-def cut(grouping: EventGrouper, data: bytes) -> list[bytes]:
+def cut(grouping: LineGrouping, data: bytes) -> list[bytes]:
     found = grouping.split_events(data, closed=True)
     return [data[begin:end] for begin, end in pairwise((*found.starts, len(data)))]
 
@@ -247,7 +230,7 @@ def test_custom_patterns_group_lines(rule: dict[str, str], expected: list[bytes]
 
 def test_a_rule_with_an_end_pattern_holds_nothing_back() -> None:
     grouping = MultilineSettings(end=r";$").make_grouper(1 << 20)
-    assert grouping.split_events(b"select\n1;\n") == ([0], 10, frozenset())
+    assert grouping.split_events(b"select\n1;\n")[:3] == ([0], 10, frozenset())
     assert grouping.split_events(b"select\n1;\nselect\n").complete_bytes == 10
 
 
@@ -301,9 +284,9 @@ def test_no_line_makes_a_preset_slow(name: str) -> None:
         assert time.process_time() - began < 2
 
 
-def lines(data: bytes, grouping: EventGrouper, **attributes: object) -> LineBatch:
+def lines(data: bytes, grouping: LineGrouping, **attributes: object) -> LineBatch:
     found = grouping.split_events(data[: data.rfind(b"\n") + 1], closed=True)
-    return Framer().frame(chunk(data, 100, event_starts=found.starts, split_events=found.split, **attributes))
+    return Framer().frame(chunk(data, 100, **attributes).divide(found))
 
 
 def test_an_event_is_one_text_at_the_offset_of_its_first_byte() -> None:

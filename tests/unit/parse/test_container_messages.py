@@ -65,21 +65,6 @@ def test_parts_of_a_line_are_one_record_at_the_offset_of_the_first(name: str, li
     assert not records.errors
 
 
-@pytest.mark.parametrize(
-    ("name", "lines"),
-    [
-        ("cri", [cri("a ", "P"), cri("b", stream="stderr"), cri("c")]),
-        ("docker", [docker("a "), docker("b\n", "stderr"), docker("c\n")]),
-    ],
-)
-def test_a_line_of_the_other_stream_between_the_parts_cuts_and_mixes_nothing(name: str, lines: list[str]) -> None:
-    _, records = parsed(name, lines)
-    assert [(found["stream"], found["message"]) for found in fields(records)] == [
-        ("stdout", "a "), ("stderr", "b"), ("stdout", "c")
-    ]  # fmt: skip
-    assert records.annotations == {0: {"partial": "true"}}
-
-
 @pytest.mark.parametrize("name", ["cri", "docker"])
 def test_the_content_has_a_parser_of_its_own_and_its_time_wins(name: str) -> None:
     wrap = cri if name == "cri" else lambda text: docker(f"{text}\n")
@@ -99,12 +84,6 @@ def test_the_content_has_a_parser_of_its_own_and_its_time_wins(name: str) -> Non
     assert whole.root_names == frozenset({"stream"})
     _, below = parsed({"type": name, "content": "json"}, [wrap('{"stream.id":1}')] * 2)
     assert fields(below) == [{"stream.id": 1}] * 2
-
-
-def test_another_multiline_joins_whole_lines_of_a_container() -> None:
-    start = {"start": r"^\S+ \S+ [PF] (?! )"}
-    _, records = parsed("cri", [cri("Error", "P"), cri(": no"), cri("  at a"), cri("next")], multiline=start)
-    assert [found["message"] for found in fields(records)] == ["Error", ": no\n  at a", "next"]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "java-gc": {"parser": "java_gc"},
     "syslog-3164": {"parser": "syslog"},
     "heroku-router-logfmt": {"parser": "logfmt"},
+    "containerd-two-streams": {"parser": {"type": "cri", "content": "log4j"}, "multiline": "java"},
     "containerd-cri-json": {"parser": {"type": "cri", "content": "json"}},
     "docker-json-in-json": {"parser": {"type": "docker", "content": "json"}},
     "aws-cloudtrail": {"parser": "json", "timestamp": {"field": "eventTime"}},
