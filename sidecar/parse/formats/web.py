@@ -100,7 +100,7 @@ HAPROXY = LogFormat(
         _HAPROXY_HEAD + _HAPROXY_FROM
         + r"(?:-1|(?P<request_ms>\d{1,9}))/(?:-1|(?P<queue_ms>\d{1,9}))/(?:-1|(?P<connect_ms>\d{1,9}))"
         + rf"/(?:-1|(?P<response_ms>\d{{1,9}}))/\+?(?P<total_ms>\d{{1,9}}) (?:-1|{STATUS}) \+?(?P<bytes>\d{{1,18}}) "
-        + rf"{WORD} {WORD} {_HAPROXY_LOAD}(?: (?P<captured>\{{[^\n\"]*+))? ?{_REQUEST_LINE}{EXTRA}",
+        + rf"{WORD} {WORD} {_HAPROXY_LOAD} (?P<captured>\{{[^\n\"]*+)?{_REQUEST_LINE}{EXTRA}",
         _HAPROXY_HEAD + _HAPROXY_FROM
         + r"(?:-1|(?P<queue_ms>\d{1,9}))/(?:-1|(?P<connect_ms>\d{1,9}))/\+?(?P<total_ms>\d{1,9}) \+?"
         r"(?P<bytes>\d{1,18}) "
