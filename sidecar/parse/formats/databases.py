@@ -135,13 +135,14 @@ locks stay in seconds, with the digits of the log."""
 
 _REDIS_LEVELS = {".": "debug", "-": "verbose", "*": "notice", "#": "warning"}
 _REDIS_ROLES = {"X": "sentinel", "C": "child", "S": "replica", "M": "master"}
-_REDIS_TIME = rf"(?P<time>[0-3]\d {MONTH} (?:\d{{4}} )?{CLOCK})\.(?P<fraction>\d{{3}})"
+_REDIS_TIME = rf"(?P<time>[0-3]?\d {MONTH} (?:\d{{4}} )?{CLOCK})(?:\.(?P<fraction>\d{{3}}))?"
 
 REDIS = LogFormat(
     "Redis",
     (
         rf"{PID}:(?P<role>[XCSM]) {_REDIS_TIME} (?P<level>[.*#-]) {MESSAGE}",
         rf"\[{PID}\] {_REDIS_TIME} (?P<level>[.*#-]) {MESSAGE}",
+        rf"{PID}:signal-handler \((?P<time>[1-9]\d{{9}})\) {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -152,9 +153,10 @@ REDIS = LogFormat(
     examples=(
         "1:M 23 Nov 2026 01:00:00.123 * Ready to accept connections tcp",
         "[1] 23 Nov 01:00:00.123 * The server is now ready to accept connections on port 6379",
+        "1:signal-handler (1795395600) Received SIGTERM scheduling shutdown...",
     ),
 )
-"""`pid:role time level message` of server.c in Redis and Valkey; and the format of Redis 2."""
+"""`pid:role time level message` of server.c in Redis and Valkey; the format of Redis 2; lines of signal handlers."""
 
 _MONGODB_LEVELS = {"F": "fatal", "E": "error", "W": "warning", "I": "info", "D": "debug"}
 

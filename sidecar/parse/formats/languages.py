@@ -23,7 +23,7 @@ from sidecar.parse.time.date_shapes import local_time
 _KLOG_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "fatal"}
 _SHORT_LEVELS = {
     "trc": "trace", "trce": "trace", "vrb": "verbose", "dbg": "debug", "dbug": "debug", "inf": "info",
-    "wrn": "warning",
+    "information": "info", "wrn": "warning",
     "err": "error", "fail": "error", "crit": "critical", "ftl": "fatal", "pnc": "panic",
 }  # fmt: skip
 
@@ -209,7 +209,7 @@ RUST = LogFormat(
 """env_logger, the `fmt` layer of tracing, fern and log4rs."""
 
 _NET_LEVEL = r"(?P<level>trce|dbug|info|warn|fail|crit)"
-_SERILOG_LEVEL = r"(?P<level>VRB|DBG|INF|WRN|ERR|FTL)"
+_SERILOG_LEVEL = r"(?P<level>VRB|DBG|INF|WRN|ERR|FTL|Verbose|Debug|Information|Warning|Error|Fatal)"
 _NLOG_LEVEL = r"(?P<level>(?i:trace|debug|info|warn|error|fatal))"
 
 DOTNET = LogFormat(
@@ -217,11 +217,11 @@ DOTNET = LogFormat(
     (
         rf"(?:{ISO}{FRACTION}{ZONE}? )?{_NET_LEVEL}: (?P<logger>[^\[\n]++)\[(?P<event>-?\d{{1,10}})"
         rf"\]\s{{1,8}}{MESSAGE}",
-        rf"{ISO}{FRACTION}(?: {ZONE})? \[{_SERILOG_LEVEL}\] {MESSAGE}",
-        rf"\[(?P<time>{CLOCK}) {_SERILOG_LEVEL}\] {MESSAGE}",
-        rf"{ISO}{FRACTION}\|{_NLOG_LEVEL}\|(?P<logger>[^|\n]*+)\|{MESSAGE}",
-        rf"{ISO}{FRACTION} \[(?P<thread>[^\]\n]++)\] {_NLOG_LEVEL} +(?P<logger>[^ \n]++) \[(?P<extra>[^\]\n]*+)"
-        rf"\] - {MESSAGE}",
+        rf"{ISO}{FRACTION} ?{ZONE}? \[{_SERILOG_LEVEL}\] {MESSAGE}",
+        rf"\[(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}(?: ?{ZONE})? {_SERILOG_LEVEL}\] {MESSAGE}",
+        rf"{ISO}{FRACTION}\|(?:(?P<event>\d{{1,10}})\|)?{_NLOG_LEVEL}\|(?P<logger>[^|\n]*+)\|{MESSAGE}",
+        rf"{ISO}{FRACTION} \[(?P<thread>[^\]\n]++)\] {_NLOG_LEVEL} +(?P<logger>[^ \n]++)"
+        rf"(?: \[(?P<extra>[^\]\n]*+)\])? - {MESSAGE}",
     ),
     (
         text_field("message", "message"),

@@ -14,7 +14,8 @@ _ERLANG_LEVEL = r"(?P<level>debug|info|notice|warning|error|critical|alert|emerg
 RABBITMQ = LogFormat(
     "RabbitMQ",
     (
-        rf"{ISO}{FRACTION}{ZONE}? \[{_ERLANG_LEVEL}\] (?P<process><\d{{1,9}}\.\d{{1,9}}\.\d{{1,9}}>)(?: {MESSAGE})?",
+        rf"{ISO}{FRACTION}{ZONE}? \[{_ERLANG_LEVEL}\] (?P<process><\d{{1,9}}\.\d{{1,9}}\.\d{{1,9}}>)"
+        rf"(?:@(?P<function>[^ :\n]++:[^ :\n]++):(?P<line>\d{{1,9}}))?(?: {MESSAGE})?",
         rf"=(?P<level>[A-Z]++) REPORT==== (?P<time>\d?\d-{MONTH}-\d{{4}}::{CLOCK})(?:\.(?P<fraction>\d{{1,6}}))"
         rf"? ===\n{MESSAGE}",
     ),
@@ -22,6 +23,8 @@ RABBITMQ = LogFormat(
         text_field("message", "message"),
         text_field("process.name", "process"),
         text_field("log.level", "level", str.lower),
+        text_field("log.origin.function", "function"),
+        number_field("log.origin.file.line", "line"),
     ),
     examples=(
         "2026-11-23 01:00:00.123456+00:00 [info] <0.221.0> Server startup complete; 4 plugins started.",
@@ -51,15 +54,21 @@ BIND = LogFormat(
 )
 """A `channel` with `print-time`, with or without `print-category` and `print-severity`."""
 
-_COREDNS_LEVEL = r"\[(?P<level>DEBUG|INFO|WARNING|ERROR|FATAL)\]"
+_COREDNS_TIME = rf"(?:(?P<time>\d{{4}}[/-][01]\d[/-][0-3]\d[T ]{CLOCK}){FRACTION}{ZONE}? )?"
+_COREDNS_LEVEL = r"\[(?P<level>DEBUG|INFO|WARNING|ERROR|FATAL|PANIC)\]"
+_COREDNS_CLIENT = rf"\[?(?P<client>[0-9a-fA-F.:]+?)\]?:{PORT}"
+_COREDNS_QUERY = (
+    rf'(?P<id>\d{{1,9}}) "(?P<type>{WORD}) (?P<class>{WORD}) (?P<name>{WORD}) (?P<transport>{WORD}) '
+    rf'(?P<asked>\d{{1,9}}) [^"\n]*+" (?:-|(?P<code>{WORD})) (?:-|(?P<flags>{WORD})) (?P<answered>\d{{1,9}}) '
+    rf"(?P<took>\d{{1,9}}\.\d{{1,12}})s{EXTRA}"
+)
 
 COREDNS = LogFormat(
     "CoreDNS",
     (
-        rf"(?:{ISO}{FRACTION}{ZONE}? )?{_COREDNS_LEVEL} \[?(?P<client>[0-9a-fA-F.:]+?)\]?:{PORT} - (?P<id>\d{{1,9}}) "
-        rf'"(?P<type>{WORD}) (?P<class>{WORD}) (?P<name>{WORD}) (?P<transport>{WORD}) (?P<asked>\d{{1,9}}) [^"\n]*+" '
-        rf"(?P<code>{WORD}) (?P<flags>{WORD}) (?P<answered>\d{{1,9}}) (?P<took>\d{{1,9}}\.\d{{1,12}})s{EXTRA}",
-        rf"(?:{ISO}{FRACTION}{ZONE}? )?{_COREDNS_LEVEL} {MESSAGE}",
+        rf"{_COREDNS_TIME}{_COREDNS_LEVEL} {_COREDNS_CLIENT} - {_COREDNS_QUERY}",
+        rf"{_COREDNS_CLIENT} - \[(?P<time>[0-3]\d/{MONTH}/\d{{4}}:{CLOCK}) (?P<zone>[+-]\d{{4}})\] {_COREDNS_QUERY}",
+        rf"{_COREDNS_TIME}{_COREDNS_LEVEL} {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -80,7 +89,9 @@ COREDNS = LogFormat(
     ),
     examples=(
         '[INFO] 192.0.2.7:40112 - 4711 "A IN shop.example. udp 41 false 1232" NOERROR qr,aa,rd 106 0.000123456s',
+        '192.0.2.7:4011 - [23/Nov/2026:01:00:00 +0000] 47 "A IN shop.example. udp 41 false 512" NOERROR qr 9 0.01s',
         "[INFO] plugin/reload: Running configuration SHA512 = 0a1b",
     ),
 )
-"""The plug-ins `log` and `errors`. The duration stays in seconds, with the digits of the log."""
+"""The plug-ins `log` and `errors`, and the query log of versions before 1.2.4. The duration stays in seconds, with
+the digits of the log."""

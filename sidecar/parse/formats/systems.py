@@ -9,9 +9,8 @@ from sidecar.parse.row_templates import decimal_field, number_field, text_field
 AUDITD = LogFormat(
     "auditd",
     (
-        rf"(?:node=(?P<node>{WORD}) )?type=(?P<type>[A-Z][A-Z0-9_]*+) msg=audit\((?P<time>[1-9]\d{{8,9}})"
-        rf"\.(?P<fraction>\d{{3}}):"
-        rf"(?P<sequence>\d{{1,18}})\): ?{MESSAGE}",
+        rf"(?:node=(?P<node>{WORD}) |audit: )?type=(?P<type>[A-Z][A-Z0-9_]*+|\d{{4}}) (?:msg=)?audit"
+        rf"\((?P<time>[1-9]\d{{8,9}})\.(?P<fraction>\d{{3}}):(?P<sequence>\d{{1,18}})\): ?{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -48,7 +47,8 @@ def _kernel_level(level: str) -> str:
 DMESG = LogFormat(
     "the kernel's log",
     (
-        rf"{_KERNEL_PRIORITY}\[ *(?P<uptime>\d{{1,12}}\.\d{{6}})\] {MESSAGE}",
+        rf"{_KERNEL_PRIORITY}\[ *(?P<uptime>\d{{1,12}}\.\d{{6}})\]"
+        rf"(?:\[ *(?P<caller>[TC]\d{{1,9}})\])?(?: {MESSAGE})?",
         rf"{_KERNEL_PRIORITY}\[{WEEKDAY} (?P<time>{MONTH} [ 0123]\d {CLOCK}) (?P<year>\d{{4}})\] "
         rf"{MESSAGE}",
         rf"{_KERNEL_PRIORITY}(?P<time>\d{{4}}-[01]\d-[0-3]\dT{CLOCK}),(?P<fraction>\d{{6}})"
@@ -59,6 +59,7 @@ DMESG = LogFormat(
         text_field("log.level", "level", _kernel_level),
         text_field("log.syslog.facility.name", "facility"),
         decimal_field("dmesg.uptime", "uptime"),
+        text_field("dmesg.caller", "caller"),
     ),
     examples=(
         "[    4.012345] usb 1-1: new high-speed USB device number 2 using xhci_hcd",
@@ -67,7 +68,7 @@ DMESG = LogFormat(
     ),
 )
 """`dmesg`, also with the options `--raw`, `--decode`, `--ctime` and `--time-format iso`, and the console. The
-uptime is in seconds."""
+uptime is in seconds. The caller is a thread (T1) or a processor (C1)."""
 
 _LOGCAT_LEVELS = {"V": "verbose", "D": "debug", "I": "info", "W": "warn", "E": "error", "F": "fatal", "A": "fatal"}
 _LETTER = r"(?P<level>[VDIWEFA])"
@@ -76,15 +77,16 @@ _TAG = r"(?P<logger>[^ :(\n](?:[^:(\n]*[^ :(\n])?)"
 LOGCAT = LogFormat(
     "logcat of Android",
     (
-        rf"(?P<time>(?:\d{{4}}-)?[01]\d-[0-3]\d {CLOCK}){FRACTION} +{PID} +{THREAD_ID} {_LETTER} (?:{_TAG} *)?: "
-        rf"{MESSAGE}",
-        rf"(?P<time>(?:\d{{4}}-)?[01]\d-[0-3]\d {CLOCK}){FRACTION} +{_LETTER}/{_TAG} *\( *{PID}\): {MESSAGE}",
+        rf"(?P<time>(?:\d{{4}}-)?[01]\d-[0-3]\d {CLOCK}){FRACTION}(?: (?P<zone>[+-]\d{{4}}))?"
+        rf"(?: +(?P<user>\w{{1,32}}))?? +{PID} +{THREAD_ID} {_LETTER} (?:{_TAG} *)?: {MESSAGE}",
+        rf"(?P<time>(?:\d{{4}}-)?[01]\d-[0-3]\d {CLOCK}){FRACTION}:? +{_LETTER}/{_TAG} *\( *{PID}\): {MESSAGE}",
         rf"{_LETTER}/{_TAG} *\( *{PID}\): {MESSAGE}",
     ),
     (
         text_field("message", "message"),
         number_field("process.pid", "pid"),
         number_field("process.thread.id", "thread_id"),
+        text_field("user.id", "user"),
         text_field("log.level", "level", lambda letter: _LOGCAT_LEVELS[letter]),
         text_field("log.logger", "logger"),
     ),

@@ -105,10 +105,12 @@ HAPROXY = LogFormat(
         + r"(?:-1|(?P<queue_ms>\d{1,9}))/(?:-1|(?P<connect_ms>\d{1,9}))/\+?(?P<total_ms>\d{1,9}) \+?"
         r"(?P<bytes>\d{1,18}) "
         + _HAPROXY_LOAD + EXTRA,
-        rf"(?:<\d{{1,3}}>)?(?P<time>{MONTH} [ 0-3]\d {CLOCK}|{DAY}T{CLOCK})(?:\.(?P<fraction>\d{{1,9}}))?"
+        _HAPROXY_HEAD + rf"(?P<client>[0-9a-fA-F.:]+|unix):{PORT} \[(?P<time>[0-3]\d/{MONTH}/\d{{4}}:{CLOCK})"
+        rf"(?:\.(?P<fraction>\d{{1,3}}))?\] (?P<frontend>[^/ \n]++)/(?P<bind>[^: \n]++): {MESSAGE}",
+        rf"(?:<\d{{1,3}}>)?(?P<time>{MONTH} [ 0-3]?\d {CLOCK}|{DAY}T{CLOCK})(?:\.(?P<fraction>\d{{1,9}}))?"
         rf"(?P<zone>Z|[+-]\d\d:?\d\d)?"
         rf"(?: (?P<host>[\w.:-]++))? (?P<process>haproxy[\w.-]*+)\[{PID}\]: {MESSAGE}",
-        rf"\[(?P<level>NOTICE|WARNING|ALERT)\] +\({PID}\) : {MESSAGE}",
+        rf"\[(?P<level>NOTICE|WARNING|ALERT)\] +(?:\d{{3}}/\d{{6}} )?\({PID}\) : {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -122,6 +124,7 @@ HAPROXY = LogFormat(
         number_field("haproxy.bytes_read", "bytes"),
         text_field("url.original", "url"),
         text_field("haproxy.frontend_name", "frontend"),
+        text_field("haproxy.bind_name", "bind"),
         text_field("haproxy.backend_name", "backend"),
         text_field("haproxy.server_name", "server"),
         number_field("haproxy.http.request.time_wait_ms", "request_ms"),
@@ -147,6 +150,7 @@ HAPROXY = LogFormat(
         "0/0/1/12/13 200 4812"
         ' - - ---- 12/12/3/1/0 0/0 "GET /cart HTTP/1.1"',
         "203.0.113.7:51234 [23/Nov/2026:01:00:00.123] mysql db/db1 0/1/5012 4812 -- 12/12/3/1/0 0/0",
+        "203.0.113.7:51234 [23/Nov/2026:01:00:00.123] https/1: SSL handshake failure",
         "Nov 23 01:00:00 edge haproxy[812]: Server app/app1 is DOWN, reason: Layer4 connection problem",
         "[NOTICE]   (1) : New worker (8) forked",
     ),
