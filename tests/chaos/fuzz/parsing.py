@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -25,7 +26,7 @@ from sidecar.parse.cri import CriParser
 from sidecar.parse.csv import CsvParser
 from sidecar.parse.dissect import Dissection, DissectParser
 from sidecar.parse.docker import DockerParser
-from sidecar.parse.format_parser import FormatParser
+from sidecar.parse.format_parser import FormatParser, LogFormat
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.grok import expand_pattern
 from sidecar.parse.journald import parse_entry
@@ -108,9 +109,12 @@ def setup(fuzzed: FuzzedInput, wanted: str | None = None) -> Setup:
     return Setup(name, parsers[name], finisher, added.leaves(), target)
 
 
-def written(fuzzed: FuzzedInput) -> bytes:
+def written(fuzzed: FuzzedInput, wanted: str | None = None) -> bytes:
     """Some lines, as one application writes them, or as no application should."""
+    kinds: tuple[Callable[[FuzzedInput], bytes], ...]
     kinds = (_as_json, _as_access, _as_words, _as_format, _as_values, FuzzedInput.piece, _as_entry)
+    if wanted in FORMATS:
+        kinds = (partial(_like_example, log_format=FORMATS[wanted]),) * len(kinds) + kinds
     kind, found = fuzzed.one_of((None, *kinds)), b""
     while fuzzed.is_left and len(found) < 1 << 16:
         found += (kind or fuzzed.one_of(kinds))(fuzzed)
@@ -163,6 +167,15 @@ def _as_format(fuzzed: FuzzedInput) -> bytes:
     ).encode()
 
 
+def _like_example(fuzzed: FuzzedInput, log_format: LogFormat) -> bytes:
+    """An example of the format, in which other text stands in a few places."""
+    line = fuzzed.one_of(log_format.examples)
+    for _ in range(fuzzed.below(4)):
+        at = (256 * fuzzed.below(256) + fuzzed.below(256)) % (len(line) + 1)
+        line = line[:at] + fuzzed.one_of((fuzzed.text(), "", " ", "-", "9")) + line[at + fuzzed.below(6) :]
+    return line.encode()
+
+
 def _as_values(fuzzed: FuzzedInput) -> bytes:
     """Rows and pairs."""
     time = fuzzed.one_of(("2026-11-23T01:00:00Z", "1795395600", ""))
@@ -184,7 +197,7 @@ def check(data: bytes, wanted: str | None = None) -> None:
     """Some lines through one pipeline, at a stroke if it likes, and one by one."""
     fuzzed = FuzzedInput(data)
     pipeline = setup(fuzzed, wanted)
-    lines = framed(written(fuzzed))
+    lines = framed(written(fuzzed, wanted))
     records = pipeline.parser().parse(lines)
     documents = pipeline.finisher.build(records)
     texts = documents.json_lines()
