@@ -27,6 +27,8 @@ POSTGRESQL = LogFormat(
         rf"{_POSTGRESQL_TIME} {_PID} (?:\[[^\]\n]*+\] )?user=(?P<user>[^, \n]*+),db=(?P<database>[^, \n]*+)"
         r"(?:,app=(?P<app>[^,\n]*?))?(?:,client=(?:\[local\]|(?P<client>[^,( \n]*+))(?:\(" + PORT + r"\))?)?"
         rf"(?P<extra>,[^ \n]*+)? {_SEVERITY}: +{MESSAGE}",
+        rf"< {_POSTGRESQL_TIME} >{_SEVERITY}: +{MESSAGE}",
+        rf"{_SEVERITY}: {{2}}(?! ){MESSAGE}",
         rf"{_POSTGRESQL_TIME} {_PID} (?P<extra>(?:(?!{_SEVERITY.replace('?P<level>', '?:')}: )[^\n]){{1,200}}?) "
         rf"{_SEVERITY}: +{MESSAGE}",
     ),
@@ -45,12 +47,14 @@ POSTGRESQL = LogFormat(
         '2026-11-23 01:00:00.123 UTC [12] shop@orders ERROR:  duplicate key "a"',
         "2026-11-23 01:00:00 UTC:203.0.113.7(52314):shop@orders:[12]:LOG:  connection authorized",
         "2026-11-23 01:00:00 UTC [12]: user=shop,db=orders,app=psql,client=203.0.113.7 LOG:  duration: 1.2 ms",
+        "< 2026-11-23 01:00:00.123 UTC >LOG:  checkpoint starting: time",
+        "LOG:  database system was shut down at 2026-11-23 00:59:00 UTC",
         "2026-11-23 01:00:00 UTC [12] 203.0.113.7 shop LOG:  checkpoint starting: time",
     ),
 )
 """The default `log_line_prefix = '%m [%p] '`, also with `%u@%d ` or a line number, as in old Debian releases; the
-prefix of Amazon RDS, and the one for pgBadger. For any other prefix, its text after the process id is kept in
-`log.extra`."""
+prefix of Amazon RDS, the one for pgBadger, that of old packages of Red Hat, and none. For any other prefix, its text
+after the process id is kept in `log.extra`."""
 
 _MYSQL_LEVEL = r"\[(?P<level>[A-Z][A-Za-z]*)\]"
 
@@ -60,6 +64,7 @@ MYSQL = LogFormat(
         rf"{ISO}(?:\.(?P<fraction>\d{{1,6}}))?(?P<zone>Z|[+-]\d\d:?\d\d) {THREAD_ID} {_MYSQL_LEVEL}"
         rf"(?: \[(?P<code>[A-Z]+-\d+)\] \[(?P<subsystem>[^\]\n]*+)\])? {MESSAGE}",
         rf"(?P<time>{DAY} [ 012]\d:[0-5]\d:[0-6]\d) {THREAD_ID} {_MYSQL_LEVEL} {MESSAGE}",
+        rf"(?P<time>{DAY} {CLOCK})(?P<zone>[+-]\d\d:\d\d) {_MYSQL_LEVEL} \[Entrypoint\]: {MESSAGE}",
         rf"(?P<time>\d\d[01]\d[0-3]\d +\d?\d:[0-5]\d:[0-6]\d) +{_MYSQL_LEVEL} {MESSAGE}",
         rf"(?P<time>\d\d[01]\d[0-3]\d +\d?\d:[0-5]\d:[0-6]\d) +{MESSAGE}",
         rf"(?P<time>{DAY} [ 012]\d:[0-5]\d:[0-6]\d) (?:(?P<thread_hex>[0-9a-f]{{6,16}})|{THREAD_ID}) {MESSAGE}",
@@ -75,6 +80,7 @@ MYSQL = LogFormat(
     examples=(
         "2026-11-23T01:00:00.123456Z 0 [System] [MY-010116] [Server] mysqld starting as process 1",
         "2026-11-23  1:00:00 0 [Note] InnoDB: ready",
+        "2026-11-23 01:00:00+00:00 [Note] [Entrypoint]: Switching to dedicated user 'mysql'",
         "261123 19:26:00 [Warning] IP address '192.0.2.7' could not be resolved",
         "261123 19:26:00  InnoDB: Starting shutdown...",
         "2026-11-23 01:00:00 7f1c2a InnoDB: page cleaner took 4012ms",
@@ -166,6 +172,7 @@ MONGODB = LogFormat(
         rf"{ISO}\.(?P<fraction>\d{{3}})(?P<zone>Z|[+-]\d\d:?\d\d) (?P<level>[FEWI]|D[1-5]?) +"
         rf"(?P<component>[A-Z][A-Z_-]*+|-) +"
         rf"\[(?P<thread>[^\]\n]++)\] {MESSAGE}",
+        rf"{ISO}\.(?P<fraction>\d{{3}})(?P<zone>Z|[+-]\d\d:?\d\d) \[(?P<thread>[^\]\n]++)\] {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -173,7 +180,10 @@ MONGODB = LogFormat(
         text_field("mongodb.component", "component"),
         text_field("log.level", "level", lambda level: _MONGODB_LEVELS[level[0]]),
     ),
-    examples=("2026-11-23T01:00:00.123+0000 I NETWORK  [listener] waiting for connections on port 27017",),
+    examples=(
+        "2026-11-23T01:00:00.123+0000 I NETWORK  [listener] waiting for connections on port 27017",
+        "2026-11-23T01:00:00.123+0000 [initandlisten] MongoDB starting : pid=1",
+    ),
 )
 """The text log of versions before 4.4. Since 4.4 MongoDB writes JSON, with the time in `t.$date`."""
 

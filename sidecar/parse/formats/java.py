@@ -57,6 +57,9 @@ LOG4J = LogFormat(
         # ActiveMQ.
         rf" ?{ISO}{FRACTION} +\| +{LEVEL} +\| (?P<message>{_SINGLE_LINE}) \| (?P<logger>[\w$.]++) \| "
         rf"(?P<thread>[^|\n]++)",
+        # log4j with the line, as in its tutorials; Log4j 2 about itself.
+        rf"{ISO}{FRACTION} +{LEVEL} +(?P<logger>[\w$.]++):(?P<line>\d{{1,9}}) - {MESSAGE}",
+        rf"{ISO}{FRACTION} (?P<thread>main) {LEVEL} {MESSAGE}",
         # Minecraft.
         rf"\[(?P<time>{CLOCK})\] \[(?P<thread>[^\]/\n]++)/{LEVEL}\](?: \[(?P<logger>[^\]\n]++)\])?: {MESSAGE}",
         # Cassandra.
@@ -99,6 +102,8 @@ LOG4J = LogFormat(
         "Nov 23, 2026 1:00:00 AM org.apache.catalina.core.StandardService startInternal\nINFO: Starting service",
         "2026-11-23 01:00:00.123+0000 [id=1]\tINFO\thudson.lifecycle.Lifecycle#onReady: Jenkins is up",
         "2026-11-23 01:00:00,123 | INFO  | Broker started | org.apache.activemq.broker.BrokerService | main",
+        "2026-11-23 01:00:00 INFO  Shop:42 - order accepted",
+        "2026-11-23 01:00:00,123 main WARN Unable to instantiate class",
         "[01:00:00] [Server thread/INFO]: Done",
         "INFO  [main] 2026-11-23 01:00:00,123 CassandraDaemon.java:123 - Startup complete",
         "2026-11-23 01:00:00.123 INFO  (qtp1-15) [   x:orders] o.a.s.c.S.Request path=/select status=0",

@@ -14,6 +14,7 @@ from sidecar.parse.formats.pieces import (
     PID,
     STATUS,
     THREAD_ID,
+    WEEKDAY,
     ZONE,
     ZONE_NAME,
 )  # fmt: skip
@@ -84,6 +85,8 @@ GO = LogFormat(
         rf"{ISO}{FRACTION}{ZONE}? \[{_GO_LEVEL}\] +(?P<logger>[\w./-]++): {MESSAGE}",
         rf"{ISO}{FRACTION} (?P<level>[DINWEC]) \| (?:(?P<logger>[\w./-]++): )?{MESSAGE}",
         rf"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[(?P<uptime>\d{{1,9}})\] {MESSAGE}",
+        rf"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[{ISO}{FRACTION}{ZONE}?\] {MESSAGE}",
+        rf"\[GIN-(?P<level>debug)\] {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -114,6 +117,8 @@ GO = LogFormat(
         "2026-11-23T01:00:00.123Z [INFO]  agent.server: started",
         "2026-11-23 01:00:00.123456 I | etcdserver: starting server",
         "INFO[0042] listening                                     addr=:8080",
+        "INFO[2026-11-23T01:00:00Z] listening                     addr=:8080",
+        "[GIN-debug] Listening and serving HTTP on :8080",
     ),
 )
 """The console encoders of zap and zerolog, hclog, logrus, the standard library, Gin, NATS and old etcd. Logs of
@@ -128,6 +133,9 @@ RUBY = LogFormat(
         rf"(?P<zone>[+-]\d{{4}}))",
         rf"{ISO}{FRACTION}{ZONE}? pid={PID} tid=(?P<thread>\w++)(?: (?P<extra>(?:[\w.]++=[^ \n]*+ )*+)| )"
         rf"(?P<level>DEBUG|INFO|WARN|ERROR|FATAL): {MESSAGE}",
+        rf"(?P<message>Completed {STATUS} (?:(?! in \d)[^\n])++ in \d[^\n]*+)",
+        rf"{ISO}{FRACTION}{ZONE}? {PID} TID-(?P<thread>\w++)(?: (?P<extra>\w[^\n]*?))? "
+        rf"(?P<level>DEBUG|INFO|WARN|ERROR|FATAL): {MESSAGE}",
         rf"\[{PID}\] (?:\[(?P<thread>[^\]\n]++)\] )?(?P<message>(?:Puma|\* |- |! |=== )[^\n]*+.*+)",
     ),
     (
@@ -136,6 +144,7 @@ RUBY = LogFormat(
         text_field("process.thread.name", "thread"),
         address_field("source.address", "client"),
         text_field("http.request.method", "method"),
+        number_field("http.response.status_code", "status"),
         text_field("url.original", "path"),
         text_field("log.level", "level", str.lower),
         text_field("log.logger", "logger"),
@@ -145,10 +154,12 @@ RUBY = LogFormat(
         "I, [2026-11-23T01:00:00.123456 #1]  INFO -- shop: listening on 3000",
         'Started GET "/orders/42" for 203.0.113.7 at 2026-11-23 01:00:00 +0000',
         "2026-11-23T01:00:00.123Z pid=1 tid=abc class=ShipJob jid=0a1b INFO: start",
+        "Completed 200 OK in 5ms (Views: 1.0ms | ActiveRecord: 0.4ms)",
+        "2026-11-23T01:00:00.123Z 1 TID-abc ShipJob JID-0a1b INFO: start",
         "[1] * Listening on http://0.0.0.0:3000",
     ),
 )
-"""`Logger::Formatter`, the first line that Rails writes for a request, Sidekiq and Puma."""
+"""`Logger::Formatter`, the first and the last line that Rails writes for a request, Sidekiq and Puma."""
 
 _PHP_TIME = rf"\[(?P<time>[0-3]\d-{MONTH}-\d{{4}} {CLOCK}){FRACTION}(?: {ZONE_NAME})?\]"
 
@@ -158,6 +169,8 @@ PHP = LogFormat(
         rf"{_PHP_TIME} PHP (?P<level>[A-Z][A-Za-z ]{{1,30}}): +{MESSAGE}",
         rf"{_PHP_TIME} (?P<level>DEBUG|NOTICE|WARNING|ERROR|ALERT): (?:\[pool (?P<logger>[^\]\n]++)\] )?{MESSAGE}",
         rf"{_PHP_TIME} {MESSAGE}",
+        # The built-in web server.
+        rf"\[{WEEKDAY} (?P<time>{MONTH} [ 0123]\d {CLOCK}) (?P<year>\d{{4}})\] {MESSAGE}",
         rf"\[{ISO}{FRACTION}{ZONE}?\] (?P<logger>[\w.-]+)"
         rf"\.(?P<level>DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY): "
         rf"{MESSAGE}",
@@ -171,6 +184,7 @@ PHP = LogFormat(
         "[23-Nov-2026 01:00:00 Europe/Berlin] PHP Warning:  Undefined variable $x in /var/www/a.php on line 3",
         "[23-Nov-2026 01:00:00] NOTICE: fpm is running, pid 1",
         "[23-Nov-2026 01:00:00 UTC] out of stock",
+        "[Mon Nov 23 01:00:00 2026] 127.0.0.1:40112 [200]: GET /",
         '[2026-11-23 01:00:00] local.ERROR: no stock {"order":42} []',
     ),
 )

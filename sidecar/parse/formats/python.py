@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from sidecar.parse.addresses import address_field
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, FRACTION, ISO, MESSAGE, MONTH, PID, PORT, STATUS, ZONE
+from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, MESSAGE, MONTH, PID, PORT, STATUS, ZONE
 from sidecar.parse.row_templates import number_field, text_field
 
 _LEVEL = (
     r"(?P<level>TRACE|DEBUG|INFO|SUCCESS|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE|FINER|FINEST)"
 )
+_LETTERS = {"D": "debug", "I": "info", "W": "warning", "E": "error", "C": "critical"}
 _ANY_LEVEL = r"(?P<level>(?i:trace|debug|info|success|notice|warn|warning|error|fatal|critical|exception))"
 _REQUEST = r'"(?P<method>[A-Z]++) (?P<path>[^ "\n]++) HTTP/(?P<version>[\d.]{1,8})"'
 
@@ -28,7 +29,8 @@ PYTHON = LogFormat(
         rf"\[{ISO}{FRACTION}: {_LEVEL}/(?P<process>[^\]\n]++)\] {MESSAGE}",
         # Flask, Airflow.
         rf"\[{ISO}{FRACTION}\] {_LEVEL} in (?P<logger>[\w.]++): {MESSAGE}",
-        rf"\[{ISO}{FRACTION}{ZONE}?\] \{{(?P<file>[\w./-]++):(?P<line>\d{{1,9}})\}} {_LEVEL} - {MESSAGE}",
+        rf"\[(?P<time>{DAY}(?:, |[T ]){CLOCK}){FRACTION}(?: ?{ZONE})?\] \{{(?P<file>[\w./-]++):"
+        rf"(?P<line>\d{{1,9}})\}} {_LEVEL} - {MESSAGE}",
         # Django's development server.
         rf"\[(?P<time>[0-3]\d/{MONTH}/\d{{4}} {CLOCK})\] (?P<message>{_REQUEST} {STATUS} (?:\d{{1,18}}|-))",
         # loguru.
@@ -40,6 +42,14 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION}Z? \[{_ANY_LEVEL} *\] {MESSAGE}",
         # OpenStack, also with the file name at the beginning of the line.
         rf"(?:[\w.-]++\.log\S{{0,40}} )?{ISO}{FRACTION} {PID} {_LEVEL} (?P<logger>[\w.]++) {MESSAGE}",
+        # Django's manual and tutorials, IPython and Tornado.
+        rf"{_LEVEL} {ISO}{FRACTION} (?P<logger>[\w.]++) {PID} (?P<thread>\d{{1,18}}) {MESSAGE}",
+        rf"\[(?P<time>[0-3]\d/{MONTH}/\d{{4}} {CLOCK})\] {_LEVEL} \[(?P<logger>[\w.]++)(?::(?P<line>\d{{1,9}}))?\] "
+        rf"{MESSAGE}",
+        rf"\[(?P<level>[DIWEC]) (?P<time>(?:\d\d[01]\d[0-3]\d|{DAY}) {CLOCK}){FRACTION} (?P<logger>\w++)"
+        rf"(?::(?P<line>\d{{1,9}}))?\] {MESSAGE}",
+        # BASIC_FORMAT with a time in front.
+        rf"{ISO}{FRACTION}:{_LEVEL}:(?:(?P<logger>[\w.]++):)?{MESSAGE}",
         # Time, name, level without dashes; time, level, message, with dashes and without.
         rf"{ISO}{FRACTION} +\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}\]?:? +{MESSAGE}",
         rf"\[?{ISO}{FRACTION}\]? +- +{_LEVEL} +- +{MESSAGE}",
@@ -47,9 +57,10 @@ PYTHON = LogFormat(
     ),
     (
         text_field("message", "message"),
-        text_field("log.level", "level", str.lower),
+        text_field("log.level", "level", lambda level: _LETTERS.get(level, level.lower())),
         text_field("log.logger", "logger"),
         number_field("process.pid", "pid"),
+        number_field("process.thread.id", "thread"),
         text_field("process.name", "process"),
         address_field("source.address", "client", lambda client: client.strip("[]")),
         number_field("source.port", "port"),
@@ -77,6 +88,10 @@ PYTHON = LogFormat(
         "2026-11-23 01:00:00 [info     ] order accepted                 [shop.orders] order=42 items=3",
         "2026-11-23 01:00:00 [info     ] order accepted",
         "2026-11-23 01:00:00.008 25746 INFO nova.osapi_compute.wsgi.server [req-38101a0b] GET /v2 status: 200",
+        "INFO 2026-11-23 01:00:00,123 views 812 140223 order accepted",
+        "[23/Nov/2026 01:00:00] INFO [shop.views:42] order accepted",
+        "[I 2026-11-23 01:00:00.123 ServerApp] Kernel started",
+        "2026-11-23 01:00:00,123:INFO:order accepted",
         "2026-11-23 01:00:00,123 shop.db WARNING slow",
         "2026-11-23 01:00:00,123 - ERROR - could not connect",
         "2026-11-23 01:00:00,123 ERROR could not connect: timeout",

@@ -207,6 +207,10 @@ VARIANTS = [
     ("dotnet", "[2026-11-23 01:00:00 INF] up", {"log.level": "info"}),
     ("dotnet", "2026-11-23T01:00:00.1234567Z [Information] up", {"log.level": "info"}),
     ("dotnet", "2026-11-23 01:00:00,123 [12] ERROR App.Main - no", {"log.logger": "App.Main", "log.extra": None}),
+    ("python", "[2026-11-23, 01:00:00 UTC] {task.py:7} INFO - done", {"log.origin.file.line": 7}),
+    ("python", "[W 261123 01:00:00 web:2238] 404 GET /a", {"log.level": "warning", "log.logger": "web"}),
+    ("go", "INFO[2026-11-23T01:00:00Z] up", {"log.level": "info", "process.uptime": None}),
+    ("postgresql", "LOG:  database system is ready", {"log.level": "log"}),
     ("dotnet", "2026-11-23 01:00:00.1234|0|INFO|App.X|up|url: /a", {"dotnet.event_id": 0, "message": "up|url: /a"}),
 ]  # fmt: skip
 """Lines of other versions and options of a program, and some of their values; None for a field that is absent."""
