@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ import pytest
 from sidecar.errors import Misconfigured, Retryable
 from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest, batch_of, numbered
+from tests.support.cleanup import close_after_test
 from tests.support.data_streams import LosingGateway, count, make_streams, roll_over
 from tests.support.journeys import elasticsearch, travel
 from tests.support.processes import sidecar
@@ -94,6 +96,29 @@ class SearchServerTests(SinkConformance):
             )
         finally:
             call("DELETE", index)  # each index takes memory and files of the server
+
+    def test_values_of_any_kind_fit_the_template_of_setup(
+        self, server_url: str, sink_url: str, index_name: str, tmp_path: Path
+    ) -> None:
+        call("DELETE", f"{server_url}/{index_name}")
+        assert sidecar("setup", "--to", sink_url, "--yes").returncode == 0
+        assert "is as wanted" in sidecar("setup", "--to", sink_url).stdout
+        values = ("1", "1.5", "9223372036854775808", "1e300", '"text"', "true")
+        documents = ['{"whole":1,"fraction":1.5}', *(f'{{"whole":{value},"fraction":{value}}}' for value in values)]
+        sink = close_after_test(registry.create_sink(registry.settings_for(sink_url)))
+        result = sink.write(batch_of(documents))
+        assert result.stored == range(len(documents)), result.rejected
+        call("POST", f"{server_url}/{index_name}/_refresh")
+        found = call("GET", f"{server_url}/{index_name}/_search?q=fraction:%3E1e299")
+        assert found["hits"]["total"]["value"] == 1
+
+    def test_requests_that_map_a_new_field_at_once_lose_no_document(self, server_url: str, sink_url: str) -> None:
+        sink = close_after_test(registry.create_sink(registry.settings_for(sink_url)))
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(20):
+                fields = [f'{{"field{number}":{value}}}' for value in ("1", "1.5", '"2"', "2.5")]
+                batches = [batch_of([field], first=1000 * number + 100 * n) for n, field in enumerate(fields)]
+                assert [result.rejected for result in pool.map(sink.write, batches) if result.rejected] == []
 
     def test_a_blocked_index_is_an_error_of_the_sink(self, server_url: str, sink_url: str, index_name: str) -> None:
         call("PUT", f"{server_url}/{index_name}/_settings", {"index.blocks.write": True})

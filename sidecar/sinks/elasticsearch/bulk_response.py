@@ -44,6 +44,13 @@ DOCUMENT_ERRORS: dict[str, tuple[str, ...]] = {
 }
 """`error.type` → parts of `error.reason`, one of which must occur."""
 
+_MAPPING_CHANGED = (
+    "cannot be changed from type",
+    "can't merge a non object mapping",
+    "can't merge a non-nested mapping",
+)
+"""Reasons of a document for which the server has derived a mapping, while another request added a different one."""
+
 _TARGET_ERRORS = frozenset({
     "cluster_block_exception", "index_closed_exception", "index_not_found_exception", "invalid_index_name_exception",
     "invalid_alias_name_exception", "security_exception", "routing_missing_exception",
@@ -129,6 +136,11 @@ def decode_response(data: bytes) -> BulkResponse | Created:
     if not rest and data == _HEAD + b",".join([_CREATED] * count) + _TAIL:
         return Created(count)
     return _RESPONSES.decode(data)
+
+
+def list_mapping_races(result: WriteResult) -> list[int]:
+    """Return the rejected documents that may fit the mapping that the index has by now."""
+    return [each.index for each in result.rejected if any(reason in each.answer for reason in _MAPPING_CHANGED)]
 
 
 def collect_results(

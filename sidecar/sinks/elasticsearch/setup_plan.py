@@ -37,9 +37,13 @@ def _fields(**properties: Any) -> dict[str, Any]:
 MAPPINGS: Mapping[str, Any] = {
     # Text of the application that looks like a date once would make later values of the field invalid.
     "date_detection": False,
-    "dynamic_templates": [{"strings": {"match_mapping_type": "string", "mapping": _KEYWORD}}],
+    "dynamic_templates": [
+        {"strings": {"match_mapping_type": "string", "mapping": _KEYWORD}},
+        # By default, a number with a fraction is mapped as `float`, which refuses numbers beyond 3.4e38.
+        {"fractions": {"match_mapping_type": "double", "mapping": {"type": "double"}}},
+    ],
     "properties": {
-        "@timestamp": _DATE,
+        "@timestamp": {**_DATE, "ignore_malformed": False},  # a data stream demands a valid time
         "message": _TEXT,
         "data_stream": _fields(type=_KEYWORD, dataset=_KEYWORD, namespace=_KEYWORD),
         "ecs": _fields(version=_KEYWORD),
@@ -52,6 +56,9 @@ MAPPINGS: Mapping[str, Any] = {
     },
 }
 """Mappings of the fields that the sidecar and its parsers set. All other strings become keywords."""
+
+SETTINGS: Mapping[str, Any] = {"mapping": {"ignore_malformed": True}}
+"""Settings of every index. A value that does not fit its field is not indexed, and the document is stored."""
 
 
 def plan_objects(settings: ElasticsearchSettings, *, is_opensearch: bool) -> list[ServerObject]:
@@ -90,12 +97,12 @@ class _Plan:
         return self._is_opensearch or not self._is_stream or has_threshold
 
     def _index_template(self) -> ServerObject:
-        template: dict[str, Any] = {"mappings": MAPPINGS}
+        index = dict(SETTINGS)
+        template: dict[str, Any] = {"mappings": MAPPINGS, "settings": {"index": index}}
         if self._has_policy and not self._is_opensearch:
-            lifecycle = {"name": self._name} | ({"rollover_alias": self._alias} if self._alias else {})
-            template["settings"] = {"index": {"lifecycle": lifecycle}}
+            index["lifecycle"] = {"name": self._name} | ({"rollover_alias": self._alias} if self._alias else {})
         elif self._is_opensearch and self._alias:
-            template["settings"] = {"index": {"plugins": {"index_state_management": {"rollover_alias": self._alias}}}}
+            index["plugins"] = {"index_state_management": {"rollover_alias": self._alias}}
         elif self._is_stream and not self._is_opensearch:
             kept = self._setup.retention
             template["lifecycle"] = {"enabled": True} | ({} if kept is None else {"data_retention": _age(kept)})

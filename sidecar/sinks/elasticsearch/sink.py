@@ -7,12 +7,14 @@ endpoints.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
 import elastic_transport
+from msgspec.structs import replace
 
 from sidecar.errors import DeliveryError, RequestTooLarge, Retryable
 from sidecar.lib.clock import Clock, SystemClock
@@ -25,7 +27,7 @@ from sidecar.sinks.common.errors import translate_errors
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.elasticsearch.bulk_body import BulkBody, action_line
-from sidecar.sinks.elasticsearch.bulk_response import Created, collect_results
+from sidecar.sinks.elasticsearch.bulk_response import Created, collect_results, list_mapping_races
 from sidecar.sinks.elasticsearch.connection import create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
 from sidecar.sinks.elasticsearch.node import ResponseTooLarge
@@ -38,6 +40,8 @@ __all__ = ["ElasticsearchSettings", "ElasticsearchSink"]
 # The document for `probe`. It has a field that is reserved for the server, so every mapping rejects it.
 _REFUSED = '{"@timestamp":"1970-01-01T00:00:00Z","_field_names":"log-sidecar-probe"}'
 _UNSUPPORTED_MEDIA_TYPE = 415
+_MAPPING_PAUSES_S = (0.05, 0.2, 0.8)
+"""Pauses before a document is sent again that lost a race for the mapping of its index."""
 
 
 class ElasticsearchSink(RoutedSink):
@@ -56,6 +60,7 @@ class ElasticsearchSink(RoutedSink):
         files = (settings.password_file, settings.api_key_file, settings.bearer_token_file,
                  settings.ca_file, settings.client_certificate_file, settings.client_key_file)  # fmt: skip
         self._is_gzip_refused = False
+        self._is_closed = threading.Event()
         self._transport = ReloadingClient(files, self._connect, lambda transport: transport.close())
         in_flight = (settings.worker_range(self.concurrency)[1] + 1) * settings.batch_bytes
         search = IdSearch(settings)
@@ -63,6 +68,7 @@ class ElasticsearchSink(RoutedSink):
 
     def open(self) -> None:
         """Read the files. Send no request, because the user may have only the permission to write."""
+        self._is_closed.clear()
         with self._borrow_transport():
             pass
 
@@ -91,6 +97,32 @@ class ElasticsearchSink(RoutedSink):
         return routed.count(result.embed(rest, known))
 
     def _write(self, batch: Batch, names: str | Sequence[str]) -> WriteResult:
+        """Write the documents, and those again that were refused because another request has changed the mapping.
+
+        If several requests add a field at once, one may map `1` and another `1.5`. The server refuses the second
+        mapping, although it accepts both values with the first one. It takes a moment until all of it knows that one.
+        """
+        result = self._write_once(batch, names)
+        for pause_s in _MAPPING_PAUSES_S:
+            raced = list_mapping_races(result)
+            if not raced or self._is_closed.wait(pause_s):
+                break
+            result = self._write_again(batch, names, result, raced)
+        return result
+
+    def _write_again(
+        self, batch: Batch, names: str | Sequence[str], result: WriteResult, indexes: Sequence[int]
+    ) -> WriteResult:
+        """Write the documents with these indexes again. Return the result of all documents."""
+        chosen = names if isinstance(names, str) else [names[index] for index in indexes]
+        try:
+            again = self._write_once(batch.select(indexes), chosen)
+        except DeliveryError as error:
+            again = WriteResult((), error=error)
+        others = [each for each in result.rejected if each.index not in set(indexes)]
+        return replace(result, rejected=others).join(again.embed(indexes, ()), 0)
+
+    def _write_once(self, batch: Batch, names: str | Sequence[str]) -> WriteResult:
         try:
             answer = self._send(batch, names)
         except RequestTooLarge as error:
@@ -159,6 +191,7 @@ class ElasticsearchSink(RoutedSink):
         return self._transport.has_changed_files()
 
     def close(self) -> None:
+        self._is_closed.set()
         self._transport.close()
 
     def _send(self, batch: Batch, names: str | Sequence[str]) -> object:

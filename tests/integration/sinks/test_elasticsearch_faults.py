@@ -217,6 +217,32 @@ def test_an_error_that_is_not_about_a_document_is_misconfigured(
     assert isinstance(verdict.error, Misconfigured)
 
 
+RACE = b"""{"create":{"status":400,"error":{"type":"illegal_argument_exception",
+"reason":"mapper [n] cannot be changed from type [float] to [long]"}}}"""
+
+
+def test_a_document_that_lost_a_race_for_the_mapping_is_sent_again_alone(proxy: ElasticsearchProxy) -> None:
+    refused = b'{"create":{"status":400,"error":{"type":"document_parsing_exception","reason":"failed to parse"}}}'
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b,%b,%b]}' % (CREATED, RACE, refused, RACE))
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b]}' % (CREATED, RACE))
+    proxy.answer(200, b'{"errors":true,"items":[%b]}' % RACE)
+    proxy.answer(200, b'{"errors":true,"items":[%b]}' % RACE)
+    result = sink_at(proxy).write(batch_of('{"n":1.5}', '{"n":1}', '{"n":"a"}', '{"n":2}'))
+    assert sorted(result.stored) == [0, 1]
+    assert sorted((each.index, each.kind) for each in result.rejected) == [
+        (2, "document_parsing_exception"), (3, "illegal_argument_exception"),
+    ]  # fmt: skip
+    assert [len(request.body.splitlines()) for request in proxy.requests] == [8, 4, 2, 2]
+
+
+def test_a_race_for_the_mapping_settles_nothing_if_the_second_request_fails(proxy: ElasticsearchProxy) -> None:
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b]}' % (CREATED, RACE))
+    proxy.answer(503, b"{}")
+    result = sink_at(proxy, index="app-{n:none}").write(batch_of('{"n":1.5}', '{"n":1}'))
+    assert (list(result.stored), result.rejected) == ([0], [])
+    assert isinstance(result.error, Retryable)
+
+
 def test_a_document_that_went_to_the_failure_store_is_stored_and_counted_apart(proxy: ElasticsearchProxy) -> None:
     proxy.answer(200, b'{"errors":false,"items":[%b,{"create":{"status":201,"failure_store":"used"}}]}' % CREATED)
     verdict = sink_at(proxy).write(batch_of("{}", "{}"))
