@@ -58,10 +58,16 @@ def snapshot(
         open_files=len(supervisor.open_files), open_files_limit=supervisor.open_files.limit,
         memory_limit=settings.limits.memory, held_limit=settings.limits.deleted_files,
         dead_letters_size=supervisor.ledger.dead_letter_bytes(), dead_letters_limit=settings.dead_letters.max_size,
+        dead_letters_uncopied=_count_uncopied(supervisor),
         volumes=list(volumes(supervisor, totals)), configuration=configuration,
         refused=_refused_paths(pipelines), loops=supervisor.heartbeats.ages(),
         pipeline_balance=pipeline_balance(supervisor, shippers),
     )  # fmt: skip
+
+
+def _count_uncopied(supervisor: Supervisor) -> int | None:
+    is_copied = supervisor.settings.dead_letters.to is not None
+    return DeadLetterStore(supervisor.store).count_uncopied() if is_copied else None
 
 
 def shipper_statuses(supervisor: Supervisor) -> list[ShipperStatus]:

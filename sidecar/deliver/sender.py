@@ -68,10 +68,15 @@ class Sender:
 
         After a failure only one may be in flight, until a batch succeeds.
         """
-        if self.in_flight >= (1 if self._pause.failures else self._workers.limit):
+        if self.in_flight >= self.max_in_flight:
             return False
         fits = self._held_bytes + held_bytes <= self._limits.in_flight_bytes
         return fits or self.in_flight < self._limits.concurrency
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many batches may be in flight now, if the memory allows it."""
+        return 1 if self._pause.failures else self._workers.limit
 
     @property
     def is_far(self) -> bool:

@@ -157,6 +157,7 @@ class Shipper(threading.Thread):
         return ShipperStatus(
             self.pipeline, self.sink_name, destination, sink.state, sink.since, sink.error, sink.error_class,
             lag_bytes, lag_s, self.in_flight_bytes, self.counters, self._parking.snapshot(),
+            self._sender.in_flight, self._sender.max_in_flight, self._is_compressing,
         )  # fmt: skip
 
     def lag_of_file(self, file_id: int) -> float:
@@ -284,9 +285,12 @@ class Shipper(threading.Thread):
             self._process(cursor.advance(chunk), chunk, stages)
 
     def _process(self, span: PendingSpan, chunk: Chunk, stages: Stages) -> None:
+        self._add(self._processor.process(span, chunk, stages, compress=self._is_compressing))
+
+    @property
+    def _is_compressing(self) -> bool:
         compress = self._compressing_sink.compress if self._compressing_sink else False
-        is_compressed = compress is True or (compress == "auto" and self._sender.is_far)
-        self._add(self._processor.process(span, chunk, stages, compress=is_compressed))
+        return compress is True or (compress == "auto" and self._sender.is_far)
 
     def _process_parked(self) -> None:
         """Read parked ranges again: several in one step, because most of them are short."""

@@ -163,6 +163,12 @@ class DeadLetterStore:
             ).fetchall()
         return [(number, DeadLetter(*values)) for number, *values in rows]
 
+    def count_uncopied(self) -> int:
+        """Return the number of letters that the sink of `dead_letters.to` does not have."""
+        with self._store.reading() as db:
+            (number,) = db.execute("SELECT count(*) FROM dead_letters WHERE copied = 0").fetchone()
+        return int(number)
+
     def mark_copied(self, numbers: Sequence[int]) -> None:
         """Record that these letters are copied."""
         with self._store.transaction() as db:

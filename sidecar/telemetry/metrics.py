@@ -73,6 +73,11 @@ def metric_families(snapshot: Snapshot) -> Iterator[Metric]:
         "loop_age_seconds", "Seconds since the main loop, the watcher or a shipper last made progress.", ["loop"],
         [((name,), age_s) for name, age_s in snapshot.loops.items()],
     )  # fmt: skip
+    uncopied = snapshot.dead_letters_uncopied
+    yield _gauge(
+        "dead_letters_uncopied", "Dead letters that the sink of dead_letters.to does not have yet.", [],
+        [] if uncopied is None else [((), uncopied)],
+    )  # fmt: skip
     yield from _retained_file_metrics(snapshot)
     yield from _volume_metrics(snapshot)
     yield from _configuration_metrics(snapshot.configuration)
@@ -130,6 +135,12 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
         [*_SINK_LABELS, "target"], parked,
     )  # fmt: skip
     yield gauge("in_flight_bytes", "Bytes of log in requests without a result.", "in_flight_bytes")
+    yield gauge("requests_in_flight", "Requests without a result.", "requests_in_flight")
+    yield gauge(
+        "max_requests_in_flight", "How many requests may be in flight now. It adapts to how fast the sink answers.",
+        "max_requests_in_flight",
+    )  # fmt: skip
+    yield gauge("compressing", "1 if documents for the sink are compressed when they are built.", "is_compressing")
     yield _histogram("write_seconds", "Seconds from the first request of a batch to its result.",
                      [(place, each.counters.latency) for place, each in placed])  # fmt: skip
     yield _histogram("batch_retries", "Requests after the first one for the same batch, until it was settled.",

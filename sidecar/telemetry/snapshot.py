@@ -60,6 +60,15 @@ class ShipperStatus:
     parked: Sequence[ParkedTarget] = ()
     """Targets that accept no documents while other targets do."""
 
+    requests_in_flight: int = 0
+    """Requests without a result."""
+
+    max_requests_in_flight: int = 0
+    """How many requests may be in flight now; it adapts to how fast the sink answers."""
+
+    is_compressing: bool = False
+    """Whether documents are compressed when they are built."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
@@ -206,3 +215,6 @@ class Snapshot:
 
     pipeline_balance: Sequence[PipelineBalance] = ()
     """The balance by pipeline and sink. Its sums are those of `balance`."""
+
+    dead_letters_uncopied: int | None = None
+    """Dead letters that the sink of `dead_letters.to` does not have yet; None if there is no such sink."""
