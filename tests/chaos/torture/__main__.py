@@ -6,13 +6,16 @@ import argparse
 import shutil
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
+from tests.chaos.torture import proxied_broker
 from tests.chaos.torture.rotations import ROTATIONS
 from tests.chaos.torture.torture import Case, Result, Servers, table, torture
 from tests.support.servers import ferretdb_server, wire_mongodb
-from tests.support.servers.java_servers import KAFKA, SERVERS
+from tests.support.servers.java_servers import SERVERS
 
 SINKS = ("sqlite", "elasticsearch", "mongodb", "kafka")
 
@@ -34,10 +37,10 @@ def main() -> int:
     sinks = tuple(options.sink or SINKS)
     groups = [sinks] if options.together or options.dead else [(sink,) for sink in sinks]
     results: list[Result] = []
-    servers = {
+    servers: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         "elasticsearch": SERVERS[options.search_server].running,
         "mongodb": ferretdb_server.running if options.mongodb_server == "ferretdb" else wire_mongodb.running,
-        "kafka": KAFKA.running,
+        "kafka": proxied_broker.running,
     }
     with ExitStack() as stack:
         running = {name: stack.enter_context(start()) for name, start in servers.items() if name in sinks}

@@ -101,25 +101,24 @@ class Mongodb:
 
 
 class Kafka:
-    """A real broker, read back as a consumer of committed transactions does. It names its own address to clients."""
+    """A real broker behind the proxy; read back past it, as a consumer of committed transactions does."""
 
-    proxy: Proxy | None = None
-
-    def __init__(self, broker: str, topic: str) -> None:
-        self._broker, self._topic = broker, topic
+    def __init__(self, broker: str, topic: str, proxy: Proxy) -> None:
+        self.proxy: Proxy | None = proxy
+        self._broker, self._topic, self._port = broker, topic, proxy.port
         create_topic(broker, topic, 3, max_message_bytes=str(4 * MAX_LINE))
 
     @property
     def url(self) -> str:
-        return f"kafka://{self._broker}/{self._topic}"
+        return f"kafka://127.0.0.1:{self._port}/{self._topic}"
 
     def pieces(self) -> Iterator[Piece]:
         for name, value in read_topic(self._broker, self._topic):
             yield Piece.of(name, json.loads(value))
 
 
-def behind(stack: ExitStack, url: str, seed: int, chances: Chances, *, http: bool) -> Proxy:
-    """A proxy before the server at `url`."""
+def behind(stack: ExitStack, url: str, seed: int, chances: Chances, *, http: bool, port: int = 0) -> Proxy:
+    """A proxy before the server at `url`, on this port or any free one."""
     parts = urlsplit(url)
     upstream = parts.hostname or "127.0.0.1", parts.port or 0
-    return stack.enter_context(Proxy(upstream, seed, http, chances))
+    return stack.enter_context(Proxy(upstream, seed, http, chances, port=port))

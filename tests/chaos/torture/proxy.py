@@ -33,6 +33,8 @@ class Chances:
 
 
 USUAL, CALM = Chances(), Chances(0, 0, 0, 0, 0)
+RARE = Chances(before=0.01, middle=0.01, after=0.02, overload=0, slow=0.02)
+"""For a client that needs many exchanges for a batch, and pauses after each lost connection."""
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Proxy:
     port: int = 0
 
     def __enter__(self) -> Proxy:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         self._chance = random.Random(self.seed)
         threading.Thread(target=self._accept, daemon=True).start()

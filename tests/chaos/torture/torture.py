@@ -17,7 +17,8 @@ from pathlib import Path
 from tests.chaos.torture.comparison import Findings, compare
 from tests.chaos.torture.destinations import Destination, Elasticsearch, Kafka, Mongodb, Sqlite, behind
 from tests.chaos.torture.lines import MAX_LINE, Writer
-from tests.chaos.torture.proxy import CALM, USUAL, Chances
+from tests.chaos.torture.proxied_broker import ProxiedBroker
+from tests.chaos.torture.proxy import CALM, RARE, USUAL, Chances
 from tests.chaos.torture.rotations import ROTATIONS
 from tests.support.processes import ENVIRON
 
@@ -30,7 +31,7 @@ class Servers:
 
     elasticsearch: str = ""
     mongodb: str = ""
-    kafka: str = ""
+    kafka: ProxiedBroker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,15 @@ def _destinations(case: Case, folder: Path, servers: Servers, stack: ExitStack) 
         "mongodb": lambda: Mongodb(
             servers.mongodb, name, behind(stack, servers.mongodb, case.seed + 1, case.chances, http=False)
         ),
-        "kafka": lambda: Kafka(servers.kafka, name),
+        "kafka": lambda: _kafka(servers.kafka, name, case, stack),
     }
     return {sink: makers[sink]() for sink in case.sinks}
+
+
+def _kafka(broker: ProxiedBroker | None, topic: str, case: Case, stack: ExitStack) -> Kafka:
+    assert broker is not None, "the case needs a broker"
+    upstream = f"kafka://127.0.0.1:{broker.upstream}"
+    return Kafka(broker.address, topic, behind(stack, upstream, case.seed + 2, RARE, http=False, port=broker.proxy))
 
 
 class _Run:
