@@ -196,6 +196,8 @@ def _add_document(table: Table, item: ExplainedEvent) -> None:
     if item.redacted:
         table.add_row("redacted", make_text(", ".join(item.redacted), "yellow"))
     table.add_row("document", Text(escape_json(item.document)))
+    for sink, document in (item.documents or {}).items():
+        table.add_row(f"to {sink}", Text(escape_json(document)))
     table.add_row("_id", item.id)
     table.add_row("event time", item.event_time or "none: the time of reading is used")
     targets = dict.fromkeys((item.target or {}).values())

@@ -191,6 +191,10 @@ class SinkSettings(SettingsModel):
         """Return the fields that the sink needs in every document: dotted path → value."""
         return {}
 
+    def complete_document(self, document: str, target: str) -> str:
+        """Return a document with the fields that the sink adds when it writes, because they depend on the target."""
+        return document
+
     def warnings(self) -> list[str]:
         """Return a sentence for each risky setting. `sidecar check` prints them, and each start logs them."""
         return []

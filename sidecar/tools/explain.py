@@ -11,6 +11,7 @@ from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock
 from sidecar.lib.jsontext.nested import flatten
 from sidecar.model.batch import Batch
+from sidecar.model.documents import Documents
 from sidecar.model.file import Generation
 from sidecar.model.lines import Chunk, LineBatch
 from sidecar.model.records import RecordBatch
@@ -18,6 +19,7 @@ from sidecar.pipeline.auto_format import resolve_parser
 from sidecar.pipeline.builder import build_stages, make_grouping
 from sidecar.pipeline.stages import Stages
 from sidecar.sinks import registry
+from sidecar.sinks.contract import SinkSettings
 from sidecar.tools.parser_stats import ParserProbe
 
 
@@ -42,7 +44,7 @@ class ExplainedEvent:
     `truncated`, or that it becomes a dead letter."""
 
     document: str = ""
-    """The document as JSON."""
+    """The document as JSON, as the first sink stores it."""
 
     id: str = ""
     event_time: str = ""
@@ -64,18 +66,25 @@ class ExplainedEvent:
     redacted: Sequence[str] = ()
     """Paths of the fields that a redaction changed."""
 
+    documents: Mapping[str, str] | None = None
+    """For each other sink whose document differs: its document."""
+
 
 def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Clock) -> Iterator[ExplainedEvent]:
     """Yield the result for each line of `data`, as if `data` were the content of the file `path` of this pipeline."""
     rules = resolve_parser(settings.pipelines[pipeline], data, clock)
-    stages = build_stages(rules, clock, "this-host", {})
+    sinks = {name: settings.sinks[name] for name in settings.sinks_of(pipeline)}
+    stages_of = {name: _build_stages(rules, clock, sink) for name, sink in sinks.items()}
+    stages = next(iter(stages_of.values()))
     generation = Generation(0, pipeline, path, clock.now())
     lines = stages.framing.frame(_chunk(rules, generation, data))
     records, redacted = _redactions(stages, lines)
     probe = ParserProbe(rules, clock)
     parsers = dict(zip(lines.starts, probe.first_matches(lines), strict=True))
-    documents = stages.finisher.build(records)
-    targets = {name: _targets(settings, name, Batch([documents])) for name in settings.sinks_of(pipeline)}
+    built = {name: each.finisher.build(records) for name, each in stages_of.items()}
+    documents = next(iter(built.values()))
+    targets = {name: _targets(sink, Batch([built[name]])) for name, sink in sinks.items()}
+    stored = {name: _stored_documents(sink, built[name], targets[name]) for name, sink in sinks.items()}
     events = [ExplainedEvent(gap.start, gap.end, "", "skipped", gap.reason) for gap in lines.skipped]
     line_texts = dict(zip(lines.starts, lines.texts, strict=True))
     events += [
@@ -83,16 +92,19 @@ def explain(settings: Settings, pipeline: str, path: str, data: bytes, clock: Cl
                 lines=line_texts[gap.start].count("\n") + 1)
         for gap in records.filtered
     ]  # fmt: skip
-    texts, ids, times, raw = documents.json_lines(), documents.ids(), documents.timestamps(), records.lines.texts
+    texts, ids, times = next(iter(stored.values())), documents.ids(), documents.timestamps()
+    raw = records.lines.texts
     layout = lines.ranges()
     for index, start in enumerate(documents.starts):
         end = layout.end_of(start)
         target = {name: of_sink[index] for name, of_sink in targets.items()}
+        others = {name: of_sink[index] for name, of_sink in stored.items() if of_sink[index] != texts[index]}
         events.append(
             ExplainedEvent(
                 start, end, raw[index], "document", _annotations(records.lines, index), texts[index], ids[index],
                 times[index], records.errors.get(index, ""), target, raw[index].count("\n") + 1, parsers[start],
                 {path: _kind(value) for path, value in flatten(texts[index]).items()}, redacted.get(start, ()),
+                others,
             )
         )  # fmt: skip
     yield from sorted(events, key=lambda event: event.offset)
@@ -142,7 +154,15 @@ def _annotations(lines: LineBatch, index: int) -> str:
     return ", ".join(lines.annotations.get(index, {}))
 
 
-def _targets(settings: Settings, sink: str, batch: Batch) -> list[str]:
+def _build_stages(rules: PipelineSettings, clock: Clock, sink: SinkSettings) -> Stages:
+    return build_stages(rules, clock, "this-host", {}, sink_fields=sink.document_fields())
+
+
+def _targets(sink: SinkSettings, batch: Batch) -> list[str]:
     """Return the target of each document. A sink without targets has one destination for all documents."""
-    target_of = getattr(registry.create_sink(settings.sinks[sink]), "targets", None)
-    return list(target_of(batch)) if target_of else [settings.sinks[sink].destination()] * len(batch)
+    target_of = getattr(registry.create_sink(sink), "targets", None)
+    return list(target_of(batch)) if target_of else [sink.destination()] * len(batch)
+
+
+def _stored_documents(sink: SinkSettings, documents: Documents, targets: Sequence[str]) -> list[str]:
+    return [sink.complete_document(*pair) for pair in zip(documents.json_lines(), targets, strict=True)]

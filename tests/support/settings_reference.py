@@ -34,6 +34,7 @@ from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings
 from sidecar.sinks.elasticsearch.setup_settings import ElasticsearchSetupSettings
+from sidecar.sinks.kafka.setup_settings import KafkaSetupSettings
 from sidecar.sinks.mongodb.setup_settings import CappedSettings, MongoDBSetupSettings, TimeSeriesSettings
 from sidecar.transform.redaction.settings import RedactionRuleSettings, RedactSettings
 
@@ -62,6 +63,7 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "every sink": SinkSettings,
     "data_stream": DataStreamSettings,
     "setup elasticsearch": ElasticsearchSetupSettings,
+    "setup kafka": KafkaSetupSettings,
     "setup mongodb": MongoDBSetupSettings,
     "setup mongodb time_series": TimeSeriesSettings,
     "setup mongodb capped": CappedSettings,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sidecar.errors import DeliveryError, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, Retryable
 
 ErrorTable = Mapping[type[Exception], Callable[[Any, str], DeliveryError]]
 _MAX_CHARACTERS = 300
+# What a server sends if it expects a client certificate, or another one.
+_CERTIFICATE_ALERT = re.compile(r"alert[ _].*(?:certificate|unknown[ _]ca)", re.IGNORECASE)
 
 
 @contextmanager
@@ -54,9 +57,22 @@ def tls_error(reason: str, at: str) -> Retryable:
     )
 
 
+def is_certificate_alert(reason: str) -> bool:
+    """Return whether the server has refused the TLS connection because of the client certificate."""
+    return _CERTIFICATE_ALERT.search(reason) is not None
+
+
+def client_certificate_error(reason: str, at: str) -> Misconfigured:
+    """Return the error for a client certificate that the server does not accept, or that is missing."""
+    return Misconfigured(
+        f"the server does not accept the client certificate ({shorten(reason)})", location=at,
+        hint="set a client certificate that it trusts, with its key",
+    )  # fmt: skip
+
+
 def connection_error(
     error: Exception, at: str, otherwise: Callable[[str, str], Retryable] = unreachable_error
-) -> Retryable:
+) -> DeliveryError:
     """Return the error for a failed connection: a DNS or TLS error if one is among its causes.
 
     `otherwise`: creates the error for any other cause.
@@ -67,10 +83,14 @@ def connection_error(
             return dns_error(at)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return tls_error(cause.verify_message, at)
+        if isinstance(cause, ssl.SSLError) and is_certificate_alert(cause.reason or ""):
+            return client_certificate_error(cause.reason, at)
         if isinstance(cause, ssl.SSLError):
+            # With TLS 1.3, a server may close the connection before its alert about a missing certificate is read.
             return Retryable(
-                f"the TLS handshake failed ({cause.reason})", location=at, hint="check that this port expects TLS"
-            )
+                f"the TLS handshake failed ({cause.reason or 'the connection was closed'})", location=at,
+                hint="check that this port expects TLS, and whether it expects a client certificate",
+            )  # fmt: skip
     reasons = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
     return otherwise(next(reasons, str(causes[-1])), at)
 

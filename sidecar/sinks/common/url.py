@@ -9,14 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
-
-from pydantic import BaseModel, ValidationError
 
 from sidecar.errors import ConfigurationError
 
-Settings = TypeVar("Settings", bound=BaseModel)
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 _ENCODE = "write special characters of user and password percent-encoded (@ as %40, / as %2F)"
 
@@ -76,24 +73,19 @@ def merge_options(fields: Mapping[str, Any], url_fields: Mapping[str, Any]) -> d
     return {**fields, **url_fields}
 
 
-def settings_from(model: type[Settings], fields: Mapping[str, Any]) -> Settings:
-    """Return the settings for these fields. Raise one `ConfigurationError` for all errors; it quotes no value."""
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        problems = tuple(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)
-        )
-        raise ConfigurationError("; ".join(problems), problems=problems) from error
+def replace_url(
+    given: Mapping[str, Any], plain: str, options: Mapping[str, Any], parts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the settings together with those in the URL, and with the URL `plain`, which has no credentials.
 
-
-def raise_problems(problems: list[tuple[bool, str, str, str]]) -> None:
-    """Raise one `ConfigurationError` for all problems that are present.
-
-    Each row: whether the problem is present, the setting, what is wrong, and what to do.
+    `parts`: settings from the parts of the URL, None for a part that is missing. They override those in `options`.
     """
-    errors = [ConfigurationError(what, location=key, hint=advice) for wrong, key, what, advice in problems if wrong]
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise ConfigurationError("; and ".join(map(str, errors)), causes=tuple(errors))
+    found = {**options, **{key: value for key, value in parts.items() if value is not None}}
+    return merge_options({**given, "url": plain}, found)
+
+
+def list_hosts(value: Any) -> list[str] | None:
+    """Return hosts that are written as a list, or as one text with commas; None for any other value."""
+    hosts = value.split(",") if isinstance(value, str) else value or []
+    is_list = isinstance(hosts, list | tuple) and all(isinstance(host, str) for host in hosts)
+    return [host.strip() for host in hosts] if is_list else None

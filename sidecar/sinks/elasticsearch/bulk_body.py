@@ -29,8 +29,7 @@ class BulkBody:
         pipeline = settings.pipeline_template()
         self._pipeline = pipeline if pipeline.fixed is None else None
         self._routing = FieldValue(settings.routing[1:-1]) if settings.routing else None
-        stream = settings.data_stream
-        self._has_many_streams = stream is not None and stream.template().fixed is None
+        self._has_many_streams = settings.has_many_streams
         self._framing = _CREATE if self._has_ids else _CREATE_WITHOUT_ID
         self._is_uniform = not (self._pipeline or self._routing or self._has_many_streams)
 

@@ -8,35 +8,29 @@ from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from elastic_transport.client_utils import parse_cloud_id
 from pydantic import ConfigDict, Field, PositiveInt, SecretStr, model_validator
 
-from sidecar.errors import ConfigurationError
 from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.units import Duration
+from sidecar.sinks.common.checks import (
+    Problem,
+    list_name_problems,
+    list_password_problems,
+    raise_problems,
+    settings_from,
+)
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, raise_problems, settings_from
 from sidecar.sinks.contract import ConcurrentSinkSettings
-from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings, daily_stream_template
+from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings, add_stream_fields, daily_stream_template
+from sidecar.sinks.elasticsearch.headers import list_header_problems, list_parameter_problems
+from sidecar.sinks.elasticsearch.hosts import split_addresses
 from sidecar.sinks.elasticsearch.proxy import NO_PROXY, parse_proxy
 from sidecar.sinks.elasticsearch.setup_settings import ElasticsearchSetupSettings
 
-_PORT = 9200
-_TRANSPORTS = {
-    "elasticsearch": "http", "elasticsearch+https": "https", "opensearch": "http", "opensearch+https": "https",
-    "http": "http", "https": "https",
-}  # fmt: skip
-# RFC 9110, 5.1 and 5.5
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]*")
-_RESERVED_HEADERS = frozenset({
-    "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type",
-    "transfer-encoding",
-})  # fmt: skip
-_RESERVED_PARAMETERS = frozenset({"filter_path", "pipeline", "timeout", "require_alias", "require_data_stream"})
 # As Elasticsearch documents it under "create an index".
 _INDEX = re.compile(r"(?![-_+]|\.\.?$)[^A-Z\\/*?\"<>| ,#:]+")
+_NOT_IN_INDEX = r'\ / * ? " < > | # , : or spaces'
 _INDEX_BYTES = 255
 _ONE_FIELD = re.compile(r"\{[^{}:]+\}")
 
@@ -216,6 +210,14 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     def document_fields(self) -> Mapping[str, str]:
         return {} if self.data_stream is None else self.data_stream.document_fields()
 
+    @property
+    def has_many_streams(self) -> bool:
+        """Whether the name of the data stream depends on the document."""
+        return self.data_stream is not None and self.data_stream.template().fixed is None
+
+    def complete_document(self, document: str, target: str) -> str:
+        return add_stream_fields(document, target) if self.has_many_streams else document
+
     def warnings(self) -> list[str]:
         found = self._warnings_of_transport()
         is_stream_by_name = self.type == "elasticsearch" and self.data_stream is None
@@ -228,30 +230,11 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
 
     def _warnings_of_transport(self) -> list[str]:
         if not self.secure:
-            hosts = [urlsplit(host).netloc for host in self.hosts] if self._credentials() or self.headers else []
+            hosts = [urlsplit(host).netloc for host in self.hosts] if _list_credentials(self) or self.headers else []
             return warn_of_plain_credentials(hosts, f"write {self.type}+https:// or https://")
         if self.verify:
             return []
         return ["verify is false: another host can pose as the server and read everything; set ca_file instead"]
-
-    @property
-    def _has_key(self) -> bool:
-        return bool(self.api_key or self.api_key_file)
-
-    @property
-    def _has_token(self) -> bool:
-        return bool(self.bearer_token or self.bearer_token_file)
-
-    def _credentials(self) -> list[str]:
-        """Return the settings that contain credentials, one for each kind of credentials."""
-        kinds = {
-            "username": bool(self.username or self.password or self.password_file),
-            "api_key": self._has_key,
-            "bearer_token": self._has_token,
-            "aws_region": bool(self.aws_region),
-            "headers": "authorization" in map(str.lower, self.headers),
-        }
-        return [name for name, is_given in kinds.items() if is_given]
 
     def secrets(self) -> list[str]:
         return [*super().secrets(), *(value.get_secret_value() for value in self.headers.values())]
@@ -263,27 +246,17 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_urls(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        fields = _from_url(given) if isinstance(given.get("url"), str) and given["url"] else dict(given)
-        if isinstance(fields.get("cloud_id"), str) and fields["cloud_id"]:
-            fields = merge_options(fields, {"hosts": (_cloud_host(fields["cloud_id"]),)})
-        hosts = fields.get("hosts") or ()
-        entries = hosts.split(",") if isinstance(hosts, str) else hosts
-        return _with_hosts(fields, entries) if all(isinstance(each, str) for each in entries) else fields
+        return split_addresses(given) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         transports = {host.partition(":")[0] for host in self.hosts}
         tls = self.ca_file or self.client_certificate_file or self.client_key_file
-        user, password = bool(self.username), bool(self.password or self.password_file)
-        credentials = self._credentials()
+        credentials = _list_credentials(self)
         raise_problems([
             (not self.hosts, "hosts", "is missing", "write url: elasticsearch://host:9200/index"),
-            (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
+            *list_password_problems(self),
             (bool(self.api_key and self.api_key_file), "api_key_file", "contradicts api_key", "keep one of them"),
-            (user and not password, "username", "has no password", "add password_file"),
-            (password and not user, "password", "has no username", "add username"),
             (bool(self.bearer_token and self.bearer_token_file), "bearer_token_file", "contradicts bearer_token",
              "keep one of them"),
             (len(credentials) > 1, "".join(credentials[-1:]), f"contradicts {' and '.join(credentials[:-1])}",
@@ -298,16 +271,15 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
             (self.timeout <= 0, "timeout", "must be greater than 0", "write for example 30s"),
             (bool(self.aws_region) and find_spec("botocore") is None, "aws_region",
              "needs a package that is not installed", "run pip install 'log-sidecar[aws]'"),
-            *_header_problems(self.headers),
-            *_parameter_problems(self.parameters),
+            *list_header_problems(self.headers),
+            *list_parameter_problems(self.parameters),
             (self.data_stream is not None and "index" in self.model_fields_set, "index", "contradicts data_stream",
              "keep one of them"),
             (self.require_alias and self.require_data_stream, "require_alias", "contradicts require_data_stream",
              "keep one of them"),
             (bool(self.look_up_sent) and self.document_id == "none", "look_up_sent", "contradicts document_id: none",
              "keep one of them"),
-            *_index_problems(self.index),
-            *_data_stream_problems(self.data_stream),
+            *self._target_problems(),
             (self.setup.pipeline is not None and (not self.pipeline or "{" in self.pipeline), "setup.pipeline",
              "has no name", "set pipeline of the sink to the name of the ingest pipeline, without fields"),
             (not self._rolls_over and (self.setup.rollover_age or self.setup.rollover_size) is not None, "setup",
@@ -320,7 +292,19 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
             parse_proxy(self.proxy.get_secret_value(), "proxy")
         return self
 
-    def _pipeline_problems(self) -> list[tuple[bool, str, str, str]]:
+    def _target_problems(self) -> list[Problem]:
+        """Return the problems of the name of the index or data stream."""
+        if self.data_stream is not None:
+            return list_name_problems(
+                self.target_template, _is_index_name, key="data_stream", kind="data stream",
+                example="dataset: nginx.access", advice=rf"use lower case without - {_NOT_IN_INDEX}",
+            )  # fmt: skip
+        return list_name_problems(
+            self.target_template, _is_index_name, key="index", kind="index", example="logs-%Y.%m.%d",
+            advice=rf"use lower case without {_NOT_IN_INDEX}, not beginning with - _ or +",
+        )  # fmt: skip
+
+    def _pipeline_problems(self) -> list[Problem]:
         try:
             self.pipeline_template()
         except ValueError as error:
@@ -329,101 +313,17 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
         return []
 
 
-def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields with the settings that the URL contains, and with the URL without credentials."""
-    address = parse_url(given["url"])
-    if address.scheme not in _TRANSPORTS:
-        raise ConfigurationError(
-            "has an unknown scheme", location="url",
-            hint="write elasticsearch:// or elasticsearch+https://, opensearch:// or opensearch+https://",
-        )  # fmt: skip
-    prefix, _, index = address.path.rstrip("/").rpartition("/")
-    hosts = [_host(f"{_TRANSPORTS[address.scheme]}://{host}/{prefix}", "url") for host in address.hosts]
-    found = {
-        "type": "opensearch" if address.scheme.startswith("opensearch") else None,
-        "hosts": tuple(hosts),
-        "username": address.username,
-        "password": address.password,
-        "index": index or None,
+def _is_index_name(name: str) -> bool:
+    return _INDEX.fullmatch(name) is not None and len(name.encode()) <= _INDEX_BYTES
+
+
+def _list_credentials(settings: ElasticsearchSettings) -> list[str]:
+    """Return the settings that contain credentials, one for each kind of credentials."""
+    kinds = {
+        "username": settings.username or settings.password or settings.password_file,
+        "api_key": settings.api_key or settings.api_key_file,
+        "bearer_token": settings.bearer_token or settings.bearer_token_file,
+        "aws_region": settings.aws_region,
+        "headers": "authorization" in map(str.lower, settings.headers),
     }
-    plain = f"{address.scheme}://{','.join(host.partition('://')[2] for host in hosts)}/{index}"
-    return merge_options(
-        {**given, "url": plain}, {**address.options, **{k: v for k, v in found.items() if v is not None}}
-    )
-
-
-def _with_hosts(fields: Mapping[str, Any], entries: Any) -> dict[str, Any]:
-    """Return the fields with each host as a complete URL, and with the credentials that one of the hosts contains."""
-    credentials: dict[str, Any] = {}
-    hosts = []
-    for entry in entries:
-        address = parse_url(entry if "://" in entry else f"http://{entry}", key="hosts")
-        found = {"username": address.username, "password": address.password}
-        credentials = merge_options(credentials, {key: value for key, value in found.items() if value is not None})
-        hosts.append(_host(f"{address.scheme}://{address.hosts[0]}/{address.path}", "hosts"))
-    return {**merge_options(fields, credentials), "hosts": tuple(hosts)}
-
-
-def _host(url: str, key: str) -> str:
-    """Return a host as `http(s)://host:port[/path]`, the form that `elastic_transport` needs."""
-    scheme, _, rest = url.partition("://")
-    if scheme not in ("http", "https"):
-        raise ConfigurationError(
-            "has an unknown scheme", location=key, hint="write http://host:9200 or https://host:9200"
-        )
-    host, _, path = rest.partition("/")
-    return f"{scheme}://{host_and_port(host, _PORT, key=key)}/{path}".rstrip("/")
-
-
-def _cloud_host(cloud_id: str) -> str:
-    try:
-        address = parse_cloud_id(cloud_id).es_address
-    except ValueError:
-        address = None
-    if address is None:
-        raise ConfigurationError(
-            "is not a Cloud ID", location="cloud_id", hint="copy it from the page of the deployment, as name:text"
-        )
-    return _host(f"https://{address[0]}:{address[1]}/", "cloud_id")
-
-
-def _header_problems(headers: Mapping[str, SecretStr]) -> list[tuple[bool, str, str, str]]:
-    names = [name for name in headers if not _HEADER_NAME.fullmatch(name)]
-    reserved = [name for name in headers if name.lower() in _RESERVED_HEADERS]
-    values = [name for name, value in headers.items() if not _HEADER_VALUE.fullmatch(value.get_secret_value())]
-    return [
-        (bool(names), "headers", "contains an invalid header name", "use letters, digits and -"),
-        (bool(reserved), "headers", f"sets {', '.join(reserved)}, which the sidecar sets itself", "remove it"),
-        (bool(values), "headers", f"has a value with a control character ({', '.join(values)})",
-         "write the value on one line"),
-    ]  # fmt: skip
-
-
-def _parameter_problems(parameters: Mapping[str, str]) -> list[tuple[bool, str, str, str]]:
-    reserved = sorted(_RESERVED_PARAMETERS.intersection(parameters))
-    advice = "use the setting of the same name, or remove the parameter"
-    return [(bool(reserved), "parameters", f"sets {', '.join(reserved)}, which the sidecar sets itself", advice)]
-
-
-def _index_problems(index: str) -> list[tuple[bool, str, str, str]]:
-    """Return the problems of the index name, which is checked with example dates and fields."""
-    try:
-        pattern = TargetTemplate(index, lower=True)
-    except ValueError as error:
-        return [(True, "index", f"is not a valid name pattern ({error})", "write for example logs-%Y.%m.%d")]
-    wrong = not all(_INDEX.fullmatch(name) and len(name.encode()) <= _INDEX_BYTES for name in pattern.examples())
-    advice = r'use lower case without \ / * ? " < > | # , : or spaces, not beginning with - _ or +'
-    return [(wrong, "index", "is not a valid index name", advice)]
-
-
-def _data_stream_problems(stream: DataStreamSettings | None) -> list[tuple[bool, str, str, str]]:
-    """Return the problems of the name of the data stream, tested with example fields."""
-    if stream is None:
-        return []
-    try:
-        wrong = not all(map(_INDEX.fullmatch, stream.template().examples()))
-    except ValueError as error:
-        cause = f"is not a valid name of a data stream ({error})"
-        return [(True, "data_stream", cause, "write for example dataset: nginx.access")]
-    advice = r'use lower case without - \ / * ? " < > | # , : or spaces'
-    return [(wrong, "data_stream", "is not a valid name of a data stream", advice)]
+    return [name for name, is_given in kinds.items() if is_given]

@@ -10,6 +10,7 @@ from typing import Any
 
 import certifi
 from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka.admin import AdminClient
 
 from sidecar.sinks.common.credentials import read_secret
 from sidecar.sinks.kafka.settings import KafkaSettings
@@ -36,7 +37,7 @@ def create_producer(settings: KafkaSettings, transactional_id: str, on_error: On
     timeout_ms = int(settings.timeout * 1000)
     return Producer(
         {
-            **common_options(settings, on_error),
+            **_common_options(settings, on_error),
             "transactional.id": transactional_id,
             "transaction.timeout.ms": 2 * timeout_ms,
             "delivery.timeout.ms": timeout_ms,
@@ -53,7 +54,7 @@ def create_consumer(settings: KafkaSettings, group: str, on_error: OnError) -> C
     """Return a reader of committed messages. It commits no offsets, so the group is only a name."""
     return Consumer(
         {
-            **common_options(settings, on_error),
+            **_common_options(settings, on_error),
             "group.id": group,
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
@@ -65,7 +66,12 @@ def create_consumer(settings: KafkaSettings, group: str, on_error: OnError) -> C
     )
 
 
-def common_options(settings: KafkaSettings, on_error: OnError) -> dict[str, Any]:
+def create_admin(settings: KafkaSettings, on_error: OnError) -> AdminClient:
+    """Return a client that reads and changes topics. Raise `Misconfigured` if a secret cannot be read."""
+    return AdminClient(_common_options(settings, on_error), logger=_SILENT)
+
+
+def _common_options(settings: KafkaSettings, on_error: OnError) -> dict[str, Any]:
     """Return the options of every client. Raise `Misconfigured` if a secret cannot be read."""
     options: dict[str, Any] = {
         "bootstrap.servers": ",".join(settings.brokers),

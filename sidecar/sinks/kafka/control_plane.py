@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 
 from sidecar.errors import Misconfigured, Retryable
 from sidecar.lib.clock import Clock
@@ -15,9 +14,11 @@ from sidecar.sinks.common.foreign_server import foreign_server_error, identify_s
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.kafka import errors
-from sidecar.sinks.kafka.client import CONNECT_S, common_options
+from sidecar.sinks.kafka.calls import ClientCalls
+from sidecar.sinks.kafka.client import CONNECT_S, create_admin
 from sidecar.sinks.kafka.session import Session
 from sidecar.sinks.kafka.settings import KafkaSettings
+from sidecar.sinks.kafka.topics import POLICY, TopicAdmin
 from sidecar.sinks.kafka.version import create_tls, name_version
 
 
@@ -34,7 +35,8 @@ def examine(settings: KafkaSettings, template: TargetTemplate, clock: Clock) -> 
     finally:
         session.close()
     name = template.render(datetime.fromtimestamp(clock.now(), UTC))
-    return ProbeResult(name_version(settings), _examine_topic(settings, name))
+    warnings = [*_examine_topic(settings, name), *_examine_positions_topic(settings, clock)]
+    return ProbeResult(name_version(settings), warnings)
 
 
 def _name_foreign_server(settings: KafkaSettings) -> str:
@@ -46,7 +48,7 @@ def _name_foreign_server(settings: KafkaSettings) -> str:
 
 def _examine_topic(settings: KafkaSettings, name: str) -> list[str]:
     """Return warnings about the topic. Raise `DeliveryError` if this user may not write to it."""
-    at, admin = settings.destination(), AdminClient(common_options(settings, lambda error: None))
+    at, admin = settings.destination(), create_admin(settings, lambda error: None)
     request = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True)[name]
     try:
         operations = request.result(CONNECT_S).authorized_operations or ()
@@ -58,3 +60,15 @@ def _examine_topic(settings: KafkaSettings, name: str) -> list[str]:
     if operations and "WRITE" not in {operation.name for operation in operations}:
         raise Misconfigured(f"this user may not write to the topic {name}", location=at, hint="allow Write on it")
     return []
+
+
+def _examine_positions_topic(settings: KafkaSettings, clock: Clock) -> list[str]:
+    """Return a warning if the topic is compacted. Without permission to read its settings, return none."""
+    name = settings.positions_topic
+    try:
+        topic = TopicAdmin(settings, ClientCalls(settings.destination(), clock)).read(name)
+    except KafkaException:
+        return []
+    if topic is None or "compact" not in topic["config"].get(POLICY, ""):
+        return []
+    return [f"the topic {name} is compacted, so documents may be sent twice after a crash; set {POLICY}=delete"]

@@ -7,7 +7,14 @@ import re
 from confluent_kafka import KafkaError
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
-from sidecar.sinks.common.errors import dns_error, shorten, tls_error, unreachable_error
+from sidecar.sinks.common.errors import (
+    client_certificate_error,
+    dns_error,
+    is_certificate_alert,
+    shorten,
+    tls_error,
+    unreachable_error,
+)
 
 TOO_LARGE_CODES = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 DOCUMENT_CODES = frozenset({KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_MSG})
@@ -57,7 +64,7 @@ _AROUND_REASON = re.compile(r"^\S*/\S+: (?:Connect to \S+ failed: )?|\s*\(after 
 
 def is_permanent(error: KafkaError) -> bool:
     """Return whether an operator has to resolve the error, so that waiting does not help."""
-    return error.code() in _HINTS
+    return error.code() in _HINTS or is_certificate_alert(error.str())
 
 
 def error_of(error: KafkaError, at: str) -> DeliveryError:
@@ -65,6 +72,8 @@ def error_of(error: KafkaError, at: str) -> DeliveryError:
     code, text = error.code(), shorten(_AROUND_REASON.sub("", error.str()))
     if code in _HINTS:
         return Misconfigured(f"the brokers refuse the client ({text})", location=at, hint=_HINTS[code])
+    if is_certificate_alert(text):
+        return client_certificate_error(text, at)
     if code in _FENCED_CODES:
         return Retryable(f"the brokers have ended the transaction ({text})", location=at, hint="it is sent again")
     if code == KafkaError._RESOLVE:
@@ -89,6 +98,14 @@ def topic_error(error: KafkaError, topic: str, at: str) -> Misconfigured:
     """Return the error for a topic that accepts no messages."""
     hint = _TOPIC_HINTS.get(error.code(), "create it, or name another one")
     return Misconfigured(f"the topic {topic} accepts no messages ({shorten(error.str())})", location=at, hint=hint)
+
+
+def setup_error(error: KafkaError, at: str) -> Misconfigured:
+    """Return the error for a topic that cannot be read, created or changed."""
+    return Misconfigured(
+        f"the brokers refuse to read or change topics ({shorten(error.str())})", location=at,
+        hint="allow Create, Describe, Alter, DescribeConfigs and AlterConfigs on the topics, and check setup",
+    )  # fmt: skip
 
 
 def fenced_error(transactional_id: str, at: str) -> Misconfigured:

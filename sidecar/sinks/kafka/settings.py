@@ -5,23 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, PositiveInt, SecretStr, model_validator
 
 from sidecar.errors import ConfigurationError
-from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN
+from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.units import Duration
+from sidecar.sinks.common.checks import list_name_problems, list_password_problems, raise_problems, settings_from
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, raise_problems, settings_from
+from sidecar.sinks.common.url import host_and_port, list_hosts, parse_url, replace_url
 from sidecar.sinks.contract import SinkSettings
+from sidecar.sinks.kafka.setup_settings import KafkaSetupSettings
 
 _PORT = 9092
 _TLS_SCHEME = "kafka+ssl"
 # https://kafka.apache.org/documentation (Topic.LEGAL_CHARS and MAX_NAME_LENGTH)
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+_NAME_ADVICE = "use up to 249 letters, digits, dots, - and _"
 MAX_TRANSACTION_S = 900
 """The brokers' default limit for the time of a transaction (`transaction.max.timeout.ms`)."""
 
@@ -68,24 +70,27 @@ class KafkaSettings(SinkSettings):
     password: SecretStr | None = None
     """Password of that user. Prefer `password_file`."""
 
-    password_file: Annotated[Path | None, SECRET_FILE] = None
+    password_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """File with the password; read again when it changes."""
 
     sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
     """How user and password are proved to the broker."""
 
-    ca_file: Path | None = None
+    ca_file: LocalPath | None = None
     """Certificate authorities that may sign the certificates of the brokers (PEM). Default: those of the system, or
     the well-known ones."""
 
-    client_certificate_file: Path | None = None
+    client_certificate_file: LocalPath | None = None
     """Client certificate (PEM)."""
 
-    client_key_file: Annotated[Path | None, SECRET_FILE] = None
+    client_key_file: Annotated[LocalPath | None, SECRET_FILE] = None
     """Key of the client certificate (PEM)."""
 
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
     """Compression of the messages."""
+
+    setup: KafkaSetupSettings = KafkaSetupSettings()
+    """The topics that `sidecar setup` creates."""
 
     timeout: Duration = 30.0
     """Limit for one transaction, from its first message to its commit."""
@@ -101,6 +106,10 @@ class KafkaSettings(SinkSettings):
         """Whether connections to the brokers use TLS."""
         return self.tls or bool(self.ca_file or self.client_certificate_file)
 
+    def template(self) -> TargetTemplate:
+        """Return the template of the name of the topic."""
+        return TargetTemplate(self.topic)
+
     def warnings(self) -> list[str]:
         if self.has_tls or not self.username:
             return []
@@ -111,33 +120,30 @@ class KafkaSettings(SinkSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_urls_apart(cls, given: Any) -> Any:
+    def _split_urls(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
         fields = _from_url(given) if isinstance(given.get("url"), str) and given["url"] else dict(given)
-        brokers = fields.get("brokers") or ()
-        entries = brokers.split(",") if isinstance(brokers, str) else brokers
-        if all(isinstance(each, str) for each in entries):
-            fields["brokers"] = tuple(host_and_port(each.strip(), _PORT, key="brokers") for each in entries)
+        brokers = list_hosts(fields.get("brokers"))
+        if brokers is not None:
+            fields["brokers"] = tuple(host_and_port(broker, _PORT, key="brokers") for broker in brokers)
         return fields
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        user, password = bool(self.username), bool(self.password or self.password_file)
         raise_problems([
             (not self.brokers, "brokers", "is missing", "write url: kafka://broker:9092/topic"),
-            (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
-            (user and not password, "username", "has no password", "add password_file"),
-            (password and not user, "password", "has no username", "add username"),
+            *list_password_problems(self),
             (bool(self.client_certificate_file) != bool(self.client_key_file), "client_certificate_file",
              "and client_key_file need each other", "set both of them"),
             (not 1 <= self.timeout <= MAX_TRANSACTION_S / 2, "timeout", "must be between 1s and 450s",
-             "write for instance 30s"),
+             "write for example 30s"),
             (not _TOPIC.fullmatch(self.positions_topic), "positions_topic", "is not a valid topic name",
-             "use up to 249 letters, digits, dots, - and _"),
+             _NAME_ADVICE),
             (find_spec("confluent_kafka") is None, "type", "needs a package that is not installed",
              "pip install 'log-sidecar[kafka]'"),
-            *_topic_problems(self.topic),
+            *list_name_problems(self.template, _TOPIC.fullmatch, key="topic", kind="topic",
+                                example="logs-%Y.%m.%d", advice=_NAME_ADVICE),
         ])  # fmt: skip
         return self
 
@@ -147,7 +153,7 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     address = parse_url(given["url"])
     if address.scheme not in KafkaSettings.schemes:
         raise ConfigurationError("has an unknown scheme", location="url", hint="write kafka:// or kafka+ssl://")
-    found = {
+    parts = {
         "brokers": tuple(host_and_port(host, _PORT, key="url") for host in address.hosts),
         "tls": True if address.scheme == _TLS_SCHEME else None,
         "username": address.username,
@@ -155,16 +161,4 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
         "topic": address.path or None,
     }
     plain = f"{address.scheme}://{','.join(address.hosts)}/{address.path}"
-    return merge_options(
-        {**given, "url": plain}, {**address.options, **{k: v for k, v in found.items() if v is not None}}
-    )
-
-
-def _topic_problems(topic: str) -> list[tuple[bool, str, str, str]]:
-    """Return the problems of the name of the topic, tested with example dates and fields."""
-    try:
-        pattern = TargetTemplate(topic)
-    except ValueError as error:
-        return [(True, "topic", f"is not a name with a date ({error})", "write for instance logs-%Y.%m.%d")]
-    wrong = not all(map(_TOPIC.fullmatch, pattern.examples()))
-    return [(wrong, "topic", "is not a valid topic name", "use up to 249 letters, digits, dots, - and _")]
+    return replace_url(given, plain, address.options, parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import uuid
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,11 +18,11 @@ from sidecar.lib.clock import Clock, SystemClock
 from sidecar.model.batch import Batch, Refusal, Rejection, WriteResult
 from sidecar.sinks.common.credentials import ReloadingClient
 from sidecar.sinks.common.target_limit import BatchTargets, RoutedSink, TargetLimiter
-from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.kafka.messages import Failure, Row
 from sidecar.sinks.kafka.positions import ResumeToken, decode_token, encode_token
 from sidecar.sinks.kafka.settings import KafkaSettings
+from sidecar.sinks.setup_contract import ServerObject, SetupConnection
 
 if TYPE_CHECKING:  # the client is an extra
     from sidecar.sinks.kafka.session import Session
@@ -42,7 +43,7 @@ class KafkaSink(RoutedSink):
         self._settings = settings
         self._clock = clock or SystemClock()
         self._at = settings.destination()
-        self._topic = TargetTemplate(settings.topic)
+        self._topic = settings.template()
         self._limiter = TargetLimiter(self._topic, settings.max_targets, self._clock)
         self._name = socket.gethostname()
         self._writer = uuid.uuid4().hex
@@ -93,6 +94,16 @@ class KafkaSink(RoutedSink):
         from sidecar.sinks.kafka.control_plane import examine  # noqa: PLC0415 - the client is an extra
 
         return examine(self._settings, self._topic, self._clock)
+
+    def plan_setup(self) -> Sequence[ServerObject]:
+        from sidecar.sinks.kafka.setup import plan_objects  # noqa: PLC0415 - the client is an extra
+
+        return plan_objects(self._settings)
+
+    def connect_setup(self) -> AbstractContextManager[SetupConnection]:
+        from sidecar.sinks.kafka.setup import connect  # noqa: PLC0415 - the client is an extra
+
+        return connect(self._settings, self._clock)
 
     def has_changed_files(self) -> bool:
         return self._session.has_changed_files()

@@ -16,9 +16,10 @@ from sidecar.errors import ConfigurationError
 from sidecar.lib.settings_model import SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.units import Duration, Size
+from sidecar.sinks.common.checks import list_name_problems, list_password_problems, raise_problems, settings_from
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, merge_options, parse_url, raise_problems, settings_from
+from sidecar.sinks.common.url import host_and_port, parse_url, replace_url
 from sidecar.sinks.contract import ConcurrentSinkSettings
 from sidecar.sinks.mongodb.setup_settings import MongoDBSetupSettings
 
@@ -27,6 +28,7 @@ _SRV = "mongodb+srv"
 # https://www.mongodb.com/docs/manual/reference/limits/ (naming restrictions)
 _DATABASE = re.compile(r'[^/\\. "$*<>:|?\0]{1,63}')
 _COLLECTION = re.compile(r"(?!system\.)[^$\0]{1,200}")
+_NAME_ADVICE = "use up to 200 characters without $, not beginning with system."
 _MAX_EXPIRY_S = 2**31 - 1
 # Options of a connection string that set settings of the sink.
 _SINK_OPTIONS = {"collection": "collection", "w": "write_concern", "journal": "journal"}
@@ -173,12 +175,10 @@ class MongoDBSettings(ConcurrentSinkSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        user, password = bool(self.username), bool(self.password or self.password_file)
         expiry = self.expire_after
         number = self.write_concern if isinstance(self.write_concern, int) else 1
         raise_problems([
-            (bool(self.password and self.password_file), "password_file", "contradicts password", "keep one of them"),
-            (password and not user, "password", "has no username", "add username"),
+            *list_password_problems(self, may_lack=True),
             (not _DATABASE.fullmatch(self.database), "database", "is not a valid database name",
              'use up to 63 characters without / \\ . " $ * < > : | ? or spaces'),
             (number < 1, "write_concern", "must be at least 1, because the server must confirm each document",
@@ -190,7 +190,8 @@ class MongoDBSettings(ConcurrentSinkSettings):
             (bool(self.setup.capped) and expiry is not None, "setup.capped", "contradicts expire_after",
              "keep one of them"),
             (self.timeout <= 0, "timeout", "must be greater than 0", "write for example 30s"),
-            *_collection_problems(self.collection),
+            *list_name_problems(self.template, _COLLECTION.fullmatch, key="collection", kind="collection",
+                                example="logs-%Y.%m.%d", advice=_NAME_ADVICE),
         ])  # fmt: skip
         return self
 
@@ -201,13 +202,11 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     if address.scheme not in MongoDBSettings.schemes:
         raise ConfigurationError("has an unknown scheme", location="url", hint="write mongodb:// or mongodb+srv://")
     _check_options(address.options)
-    found = {field: address.options[option] for option, field in _SINK_OPTIONS.items() if option in address.options}
-    credentials = {"username": address.username, "password": address.password}
-    found |= {key: value for key, value in credentials.items() if value is not None}
+    options = {field: address.options[option] for option, field in _SINK_OPTIONS.items() if option in address.options}
     left = urlencode({key: value for key, value in address.options.items() if key not in _SINK_OPTIONS})
     hosts = ",".join(_host(host, address.scheme) for host in address.hosts)
     plain = f"{address.scheme}://{hosts}/{quote(address.path, safe='')}{'?' if left else ''}{left}"
-    return merge_options({**given, "url": plain}, found)
+    return replace_url(given, plain, options, {"username": address.username, "password": address.password})
 
 
 def _check_options(options: Mapping[str, str]) -> None:
@@ -234,14 +233,3 @@ def _host(host: str, scheme: str) -> str:
         return host
     # A Unix socket is written as a percent-encoded path.
     return host if host.lower().startswith("%2f") else host_and_port(host, _PORT, key="url")
-
-
-def _collection_problems(collection: str) -> list[tuple[bool, str, str, str]]:
-    """Return the problems of the collection name, which is checked with example dates and fields."""
-    try:
-        pattern = TargetTemplate(collection)
-    except ValueError as error:
-        return [(True, "collection", f"is not a valid name pattern ({error})", "write for example logs-%Y.%m.%d")]
-    wrong = not all(map(_COLLECTION.fullmatch, pattern.examples()))
-    advice = "use up to 200 characters without $, not beginning with system."
-    return [(wrong, "collection", "is not a valid collection name", advice)]

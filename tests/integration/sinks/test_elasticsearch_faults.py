@@ -454,7 +454,7 @@ def test_verification_can_be_turned_off(secure_proxy: ElasticsearchProxy) -> Non
     assert sink_at(secure_proxy, "https", verify=False).write(batch_of("{}")).stored == range(1)
 
 
-def test_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
+def test_a_client_certificate_is_shown_and_its_absence_is_named(authority: trustme.CA, tmp_path: Path) -> None:
     mine = authority.issue_cert("sidecar@example.org")
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     mine.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
@@ -467,6 +467,8 @@ def test_a_client_certificate_is_shown(authority: trustme.CA, tmp_path: Path) ->
         proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
         shown = {"client_certificate_file": tmp_path / "cert.pem", "client_key_file": tmp_path / "key.pem"}
         assert sink_at(proxy, "https", ca_file=tmp_path / "ca.pem", **shown).write(batch_of("{}")).stored == range(1)
+        with pytest.raises(DeliveryError, match="client certificate"):
+            sink_at(proxy, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}"))
 
 
 def test_a_file_without_a_certificate_is_misconfigured(proxy: ElasticsearchProxy, tmp_path: Path) -> None:

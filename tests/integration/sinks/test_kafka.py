@@ -6,11 +6,16 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import trustme
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package does not mark them as exported
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from sidecar.deliver.retry import RetryingWriter
@@ -183,53 +188,145 @@ def test_brokers_that_do_not_answer_are_named(topic: str) -> None:
         opened(make(address, topic, timeout="1s"))
 
 
+class SecureBroker(NamedTuple):
+    """A broker that demands credentials: its address without TLS, with TLS and SASL, and with client certificates."""
+
+    plain: str
+    sasl: str
+    certified: str
+    folder: Path
+
+    def with_sasl(self, topic: str, mechanism: str, **options: Any) -> KafkaSink:
+        given = {"username": "me", "sasl_mechanism": mechanism, "ca_file": self.folder / "ca.pem", **options}
+        return make(self.sasl, topic, **given)
+
+
+def write_pem(certificate: trustme.LeafCert, path: Path) -> None:
+    """Write key and certificates to one file."""
+    key = load_pem_private_key(certificate.private_key_pem.bytes(), None)  # Java reads no other form than PKCS #8
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(pem + b"".join(each.bytes() for each in certificate.cert_chain_pems))
+
+
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
-    """A broker: its address, that of its listener with TLS and SASL, and the file of its authority."""
-    folder, port = tmp_path_factory.mktemp("secure"), free_port()
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    folder, sasl, certified = tmp_path_factory.mktemp("secure"), free_port(), free_port()
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
-    made = authority.issue_cert("127.0.0.1")
-    key = load_pem_private_key(made.private_key_pem.bytes(), None)  # Java reads no other form than PKCS #8
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "server.pem").write_bytes(pem + b"".join(each.bytes() for each in made.cert_chain_pems))
+    write_pem(authority.issue_cert("127.0.0.1"), folder / "server.pem")
+    write_pem(authority.issue_cert("client.invalid"), folder / "client.pem")
+    scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
     login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
     (folder / "more.properties").write_text(f"""
-listeners={{listeners}},SECURE://127.0.0.1:{port}
-advertised.listeners={{advertised}},SECURE://127.0.0.1:{port}
-listener.security.protocol.map={{protocols}},SECURE:SASL_SSL
-sasl.enabled.mechanisms=PLAIN
+listeners={{listeners}},SECURE://127.0.0.1:{sasl},CERTIFIED://127.0.0.1:{certified}
+advertised.listeners={{advertised}},SECURE://127.0.0.1:{sasl},CERTIFIED://127.0.0.1:{certified}
+listener.security.protocol.map={{protocols}},SECURE:SASL_SSL,CERTIFIED:SSL
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.secure.plain.sasl.jaas.config={login} user_me="right";
+listener.name.secure.scram-sha-256.sasl.jaas.config={scram}
+listener.name.secure.scram-sha-512.sasl.jaas.config={scram}
+listener.name.certified.ssl.client.auth=required
 ssl.keystore.type=PEM
 ssl.keystore.location={folder}/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={folder}/ca.pem
 """)
     with KAFKA.running(data=folder) as address:
-        yield address, f"127.0.0.1:{port}", folder / "ca.pem"
+        admin = AdminClient({"bootstrap.servers": address})
+        for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):
+            user = UserScramCredentialUpsertion("me", ScramCredentialInfo(mechanism, 4096), b"right")
+            admin.alter_user_scram_credentials([user])["me"].result(30)
+        yield SecureBroker(address, f"127.0.0.1:{sasl}", f"127.0.0.1:{certified}", folder)
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"])
+def test_a_user_writes_with_each_mechanism_and_not_with_a_wrong_password(
+    mechanism: str, secure: SecureBroker, index_name: str
+) -> None:
+    create_topic(secure.plain, index_name, 1)
+    opened(secure.with_sasl(index_name, mechanism, password="right")).write(numbered(2))
+    assert numbers(secure.plain, index_name) == [0, 1]
+    with pytest.raises(Misconfigured, match="check username, password and sasl_mechanism"):
+        opened(secure.with_sasl(index_name, mechanism, password="wrong"))
+
+
+def test_a_client_certificate_is_shown_and_its_absence_is_named(secure: SecureBroker, index_name: str) -> None:
+    create_topic(secure.plain, index_name, 1)
+    pem = secure.folder / "client.pem"
+    files: dict[str, Any] = {"client_certificate_file": pem, "client_key_file": pem}
+    opened(make(secure.certified, index_name, ca_file=secure.folder / "ca.pem", **files)).write(numbered(2))
+    assert numbers(secure.plain, index_name) == [0, 1]
+    with pytest.raises(Misconfigured, match="does not accept the client certificate"):
+        opened(make(secure.certified, index_name, ca_file=secure.folder / "ca.pem"))
 
 
 def test_a_password_that_changed_in_its_file_is_used_at_once(
-    secure: tuple[str, str, Path], index_name: str, tmp_path: Path
+    secure: SecureBroker, index_name: str, tmp_path: Path
 ) -> None:
-    plain, address, authority = secure
     password = tmp_path / "password"
     password.write_text("wrong")
-    create_topic(plain, index_name, 1)
-    sink = make(address, index_name, username="me", password_file=password, sasl_mechanism="PLAIN", ca_file=authority)
+    create_topic(secure.plain, index_name, 1)
+    sink = secure.with_sasl(index_name, "PLAIN", password_file=password)
     with pytest.raises(Misconfigured, match="check username, password and sasl_mechanism"):
         opened(sink)
     assert not sink.has_changed_files()
     password.write_text("right")
     assert sink.has_changed_files()
     opened(sink).write(numbered(2))
-    assert numbers(plain, index_name) == [0, 1]
+    assert numbers(secure.plain, index_name) == [0, 1]
     probe = sink.probe()
     assert (probe.server, probe.warnings) == ("Kafka 4.1", [])
 
 
-def test_a_certificate_that_is_not_trusted_is_reported_as_such(secure: tuple[str, str, Path], topic: str) -> None:
+def test_a_certificate_that_is_not_trusted_is_reported_as_such(secure: SecureBroker, topic: str) -> None:
     given: dict[str, Any] = {"username": "me", "password": "right", "sasl_mechanism": "PLAIN", "tls": True}
     with pytest.raises(Retryable, match="the TLS certificate is not trusted"):
-        opened(make(secure[1], topic, **given))
+        opened(make(secure.sasl, topic, **given))
+
+
+def set_up(broker: str, topic: str, folder: Path, *options: str, **setup: Any) -> tuple[int, str]:
+    sink = {"url": f"kafka://{broker}/{topic}", "positions_topic": f"{topic}-positions", "setup": setup}
+    pipelines = {"app": {"paths": [f"{folder}/*.log"]}}
+    (folder / "sidecar.json").write_text(json.dumps({"sinks": {"stream": sink}, "pipelines": pipelines}))
+    done = sidecar("setup", "--config", str(folder / "sidecar.json"), *options)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_setup_creates_topics_and_changes_what_can_be_changed(broker: str, index_name: str, tmp_path: Path) -> None:
+    code, shown = set_up(broker, index_name, tmp_path, partitions=3, retention="2d")
+    assert (code, shown.count("does not exist"), "Kafka 4.1" in shown) == (2, 2, True), shown
+    given = {"partitions": 3, "retention": "2d", "replication_factor": 1}
+    code, shown = set_up(broker, index_name, tmp_path, "--yes", **given)
+    assert (code, shown.count(": created")) == (0, 2), shown
+    code, shown = set_up(broker, index_name, tmp_path, partitions=2, retention="2d")
+    assert (code, shown.count("is as wanted")) == (0, 2), shown
+    code, shown = set_up(broker, index_name, tmp_path, "--yes", partitions=5, retention="3d")
+    assert (code, f"topic {index_name}: changed" in shown) == (0, True), shown
+    assert '-    "retention.ms": "172800000"' in shown
+    code, shown = set_up(broker, index_name, tmp_path, partitions=5, retention="3d")
+    assert (code, shown.count("is as wanted")) == (0, 2), shown
+    code, shown = set_up(broker, index_name, tmp_path, "--yes", replication_factor=2)
+    assert (code, "cannot be changed" in shown) == (2, True), shown
+    code, shown = set_up(broker, f"{index_name}-2", tmp_path, "--yes", replication_factor=2)
+    assert (code, "the brokers refuse to read or change topics" in shown) == (2, True), shown
+
+
+def test_setup_prints_the_commands_without_a_connection(tmp_path: Path) -> None:
+    code, shown = set_up("nowhere.invalid", "app", tmp_path, "--print", partitions=3)
+    assert (code, shown.count("kafka-topics.sh --create")) == (0, 2), shown
+    assert "--create --topic app --partitions 3 --config cleanup.policy=delete\n" in shown
+
+
+def test_setup_names_brokers_that_do_not_answer(index_name: str, tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    code, shown = set_up(address, index_name, tmp_path)
+    assert (code, f"kafka://{address}/{index_name}: cannot be reached" in shown) == (2, True), shown
+
+
+def test_a_compacted_positions_topic_is_a_warning(broker: str, topic: str) -> None:
+    create_topic(broker, f"{topic}-positions", 1, cleanup_policy="compact")
+    probe = make(broker, topic, positions_topic=f"{topic}-positions").probe()
+    assert ["is compacted" in warning for warning in probe.warnings] == [True]
 
 
 def test_a_probe_names_what_answers_instead(topic: str) -> None:

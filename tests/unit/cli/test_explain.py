@@ -134,3 +134,24 @@ def test_a_line_that_is_left_out_is_shown_with_its_parser_and_the_rule(
     )
     (left_out,) = explained(capsys, str(sample), "--config", str(configuration))
     assert [left_out[name] for name in ("outcome", "parser", "reason")] == ["filtered", "json", "drop_when"]
+
+
+def test_it_shows_the_fields_that_each_sink_adds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample, configuration = tmp_path / "app.log", tmp_path / "sidecar.json"
+    sample.write_text('{"service":{"name":"Shop"}}\n')
+    stream = {"type": "elasticsearch", "hosts": ["nowhere.invalid"]}
+    sinks = {
+        "by_field": {**stream, "data_stream": {"dataset": "{service.name:other}"}},
+        "fixed": {**stream, "data_stream": {"dataset": "app"}},
+        "local": f"sqlite:///{tmp_path}/logs.db",
+    }
+    pipeline = {"paths": [str(sample)], "sinks": list(sinks), "parser": "json"}
+    configuration.write_text(json.dumps({"sinks": sinks, "pipelines": {"app": pipeline}}))
+    (found,) = explained(capsys, str(sample), "--config", str(configuration))
+    shown = {"by_field": found["document"], **found["documents"]}
+    streams = {name: json.loads(document).get("data_stream", {}).get("dataset") for name, document in shown.items()}
+    assert streams == {"by_field": "shop", "fixed": "app", "local": None}
+    assert found["target"]["by_field"] == "logs-shop-default"
+    assert found["fields"]["data_stream.dataset"] == "string"
+    assert main(["explain", str(sample), "--config", str(configuration)]) == 0
+    assert "to local" in capsys.readouterr().out

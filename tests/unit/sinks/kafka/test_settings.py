@@ -41,7 +41,7 @@ def test_credentials_without_tls_are_a_warning_unless_the_broker_is_local() -> N
     ("more", "message"),
     [
         ({"topic": "a/b"}, "topic: is not a valid topic name"),
-        ({"topic": "{level:info}-a"}, "topic: is not a name with a date"),
+        ({"topic": "{level:info}-a"}, "topic: is not a valid name pattern"),
         ({"topic": "x" * 250}, "topic: is not a valid topic name"),
         ({"positions_topic": ".."}, "positions_topic: is not a valid topic name"),
         ({"username": "me"}, "username: has no password"),
