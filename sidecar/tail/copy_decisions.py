@@ -12,6 +12,7 @@ from sidecar.tail.content import may_be_partial_copy_of, may_become_copy_of
 from sidecar.tail.context import TailContext
 from sidecar.tail.copy_candidates import CopyCandidate, CopyCandidates
 from sidecar.tail.copy_search import CopySearch
+from sidecar.tail.earlier_runs import EarlierRuns
 from sidecar.tail.file_opener import FileOpener
 from sidecar.tail.file_set import FileSet
 from sidecar.tail.finished_files import FinishedFile, FinishedFiles
@@ -19,7 +20,7 @@ from sidecar.tail.generations import GenerationLog
 from sidecar.tail.growth import GrowthMonitor
 from sidecar.tail.prefix_index import INDEXED_BYTES, PrefixIndex
 from sidecar.tail.recognition import Recognizer, Unchanged
-from sidecar.tail.rotation_names import is_rotation_of
+from sidecar.tail.rotation_names import COMPRESSED, is_rotation_of
 from sidecar.tail.siblings import find_by_inode
 from sidecar.tail.source import OwnedSource, Postponed, Source
 from sidecar.tail.subscribers import Subscribers
@@ -35,11 +36,12 @@ class CopyDecisions:
     def __init__(
         self, context: TailContext, files: FileSet, subscribers: Subscribers, opener: FileOpener,
         generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles,
-        candidates: CopyCandidates, growth: GrowthMonitor,
+        candidates: CopyCandidates, growth: GrowthMonitor, earlier: EarlierRuns,
     ) -> None:  # fmt: skip
         self._context, self._files, self._subscribers, self._opener = context, files, subscribers, opener
         self._generations, self._copies, self._recognizer = generations, copies, recognizer
         self._finished, self._candidates, self._growth = finished, candidates, growth
+        self._earlier = earlier
 
     # ── the scan that finds the file ────────────────────────────────────────────────────────────────────────
 
@@ -52,7 +54,7 @@ class CopyDecisions:
         """
         if self._candidates.is_full:
             return False
-        if known := self._copies.find_original(place, opened.open):
+        if known := self._copies.find_original(place, opened.open) or self._earlier.find_original(place, opened.open):
             self._candidates.add(opened.take(), place, known.generation, known.seen)
             return True
         original = self._find_tracked(opened.open, place, index, started)
@@ -77,7 +79,8 @@ class CopyDecisions:
         for file in index.find_matches(place.name, beginning):
             is_near = os.path.dirname(file.name) == os.path.dirname(place.name)
             is_unlikely = file in started and not is_rotation_of(file.name, place.name)
-            if file.is_in_copy or is_unlikely or (is_short and not is_near):
+            is_copied_again = file.is_in_copy and not place.name.endswith(COMPRESSED)
+            if is_copied_again or is_unlikely or (is_short and not is_near):
                 continue
             if file.file_id.key in self._generations:
                 self._generations.flush()
@@ -137,10 +140,7 @@ class CopyDecisions:
         agrees = self._agrees(candidate, original)
         if not self._candidates.is_pending(candidate):
             return
-        if agrees and (
-            self._candidates.is_waiting(candidate, original, links)
-            or self._copies.is_comparing(candidate.original.id)
-        ):
+        if agrees and (self._is_undecided(candidate) or self._candidates.is_waiting(candidate, original, links)):
             return
         try:
             decision = self._recognizer.find_finished(candidate.source, candidate.place.name)
@@ -155,6 +155,12 @@ class CopyDecisions:
                 self._add_copy(opened.open, candidate.place, (candidate.size, candidate.crc))
             else:
                 self._generations.start(opened, candidate.place)
+
+    def _is_undecided(self, candidate: CopyCandidate) -> bool:
+        """Return whether a later scan decides where the content of the original is."""
+        number = candidate.original.id
+        is_pending = self._earlier.find_pending(number) is not None and not self._context.is_ending
+        return is_pending or self._copies.is_comparing(number)
 
     def _agrees(self, candidate: CopyCandidate, original: TrackedFile | None) -> bool:
         """Return whether a candidate may still be a copy. All bytes that were compared so far must be equal."""
@@ -173,7 +179,8 @@ class CopyDecisions:
                 if opened.source is not None:
                     return self._candidates.agrees(candidate, opened.source, done.settled_to)
         lost = self._copies.find(candidate.original.id)
-        return lost is not None and may_be_partial_copy_of(lost.known, candidate.source, candidate.place.name)
+        known = lost.known if lost else self._earlier.find_pending(candidate.original.id)
+        return known is not None and may_be_partial_copy_of(known, candidate.source, candidate.place.name)
 
     # ── complete copies ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from sidecar.model.checkpoint import Checkpoint, KnownFile
+from sidecar.tail.content import may_be_partial_copy_of
 from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
 from sidecar.tail.copy_search import CopySearch
 from sidecar.tail.file_opener import FileOpener
@@ -15,7 +16,7 @@ from sidecar.tail.generations import GenerationLog
 from sidecar.tail.recognition import Recognizer, Replaced, Resume, Shorter
 from sidecar.tail.rotation_names import find_originals
 from sidecar.tail.siblings import Key, explain_invisible, find_below, find_by_inode, find_by_name, find_related_names
-from sidecar.tail.source import OwnedSource, Postponed
+from sidecar.tail.source import OwnedSource, Postponed, Source
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation
 
@@ -63,6 +64,17 @@ class EarlierRuns:
     def has_key(self, key: Key) -> bool:
         """Return whether an earlier run has not finished the file that had this device and inode."""
         return any(known.file_id.key == key and not known.ended for known in self._pending.values())
+
+    def find_pending(self, number: int) -> KnownFile | None:
+        """Return the generation with this number if its file has not been found yet, or None."""
+        return self._pending.get(number)
+
+    def find_original(self, place: FileLocation, source: Source) -> KnownFile | None:
+        """Return the generation of which this file may be an unfinished copy, if its own file is not found yet."""
+        for known in self._pending.values():
+            if self._copies.find_place(known) and may_be_partial_copy_of(known, source, place.name):
+                return known
+        return None
 
     def resume(self, seen: Mapping[Key, ScannedFile], untracked: Iterable[Key]) -> None:
         """Resume the generations whose files a scan has found. `untracked`: the keys of files that are not tracked.

@@ -115,7 +115,7 @@ class FileTracker:
         )  # fmt: skip
         self._decisions = CopyDecisions(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
-            self._finished, self._candidates, self._growth,
+            self._finished, self._candidates, self._growth, self._earlier,
         )  # fmt: skip
         self._new_files = NewFiles(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,

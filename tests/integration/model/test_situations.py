@@ -755,3 +755,35 @@ def test_a_new_file_that_begins_like_a_finished_one_is_delivered_as_soon_as_it_d
     world.write(b"\nit differs\n", "app.log.2")
     world.live(2)
     assert "it differs" in world.messages()
+
+
+def test_a_copy_whose_unread_lines_are_read_from_it_is_compressed_slowly(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*", exclude=())
+    world.write(LONG)
+    world.scan()
+    world.path("app.log.1").write_bytes(LONG)
+    world.path().write_bytes(NEW)
+    world.touched()
+    world.live(1)
+    copy = SlowGzip(world, "app.log.1")
+    while copy.goes_on(50_000):
+        world.live(1)
+    copy.ends()
+    world.live(20, step=1)
+    assert world.messages() == expected(LONG, NEW)
+
+
+@pytest.mark.parametrize("refilled", [b"short\n", NEW])
+def test_a_copy_that_was_made_while_the_sidecar_was_down_is_no_new_file(tmp_path: Path, refilled: bytes) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*", exclude=())
+    known_and_partly_delivered(world)
+    world.kill()
+    world.destinations["sink"].is_down = False
+    content = world.path().read_bytes()
+    world.path("app.log.1").write_bytes(content)
+    world.path().write_bytes(refilled)
+    world.touched()
+    world.start()
+    world.live(20, step=1)
+    assert world.messages() == expected(content, refilled)
+    assert "lost:truncated" not in world.balance()["sink"]
