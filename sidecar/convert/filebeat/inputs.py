@@ -91,7 +91,7 @@ def convert_provider(conversion: Conversion, provider: Section) -> None:
         first = len(conversion.pipelines)
         convert_input(conversion, section)
         for pipeline in conversion.pipelines[first:]:
-            # ${data.kubernetes.container.id} is what discovery knows of a container.
+            # ${data.kubernetes.container.id} is what discovery reports a container.
             paths = [_DISCOVERED.sub("*", path) for path in pipeline.settings["paths"]]
             pipeline.settings["paths"] = [re.sub(r"\*+", "*", path) for path in paths]
     kind = provider.text("type")

@@ -91,10 +91,12 @@ STORY = settings(
 
 
 def play(world: SimulatedSidecar, content: bytes, cuts: Sequence[tuple[int, str, int]]) -> None:
+    """Write the content in pieces. None is empty: a small file with another time and the same bytes is a new one."""
     at = 0
     for size, what, moment in cuts:
         end = at + size if what != "drain" else content.find(b"\n", at + size) + 1 or len(content)
-        world.write(content[at:end])
+        if content[at:end]:
+            world.write(content[at:end])
         at = end
         if what == "kill":
             world.crash_after.left = moment
@@ -107,7 +109,8 @@ def play(world: SimulatedSidecar, content: bytes, cuts: Sequence[tuple[int, str,
         if not world.alive:
             world.start()
     world.crash_after.left = None
-    world.write(content[at:])
+    if content[at:]:
+        world.write(content[at:])
     world.settle()
 
 
