@@ -22,8 +22,14 @@ def set_hosts(
 ) -> None:
     """Set the hosts of a search server, without credentials and queries, which become other settings."""
     urls = [_to_url(conversion, sink, host, place, scheme, path) for host in hosts]
-    if urls:
-        sink.settings["hosts"] = list(dict.fromkeys(filter(None, urls)))
+    schemes = [url.partition(":")[0] for url in urls if not is_reference(url)]
+    kept = [url for url in urls if is_reference(url) or url.startswith(f"{schemes[0]}:")]
+    if len(kept) < len(urls):
+        sink.leave_out(
+            place, "hosts", f"all hosts use http, or all use https; those without {schemes[0]} are left out"
+        )
+    if kept:
+        sink.settings["hosts"] = list(dict.fromkeys(kept))
 
 
 def _to_url(conversion: Conversion, sink: SinkDraft, host: str, place: str, scheme: str, path: str) -> str:
@@ -93,7 +99,7 @@ def set_headers(conversion: Conversion, sink: SinkDraft, headers: Section) -> No
 def set_name(
     sink: SinkDraft, setting: str, text: str, fields: re.Pattern[str], dates: Mapping[str, str], place: str
 ) -> None:
-    """Set a name with fields and dates. `fields`: a pattern whose group is a field or a date.
+    """Set a name with fields and dates. `fields`: a pattern whose groups are a field or a date.
 
     `dates`: parts of date formats of the tool, the longest first → directives of the sidecar.
     """
@@ -101,10 +107,12 @@ def set_name(
     end = 0
     for match in fields.finditer(text):
         parts.append(text[end : match.start()].replace("%", "%%"))
-        parts.append(_replace_field(next(filter(None, match.groups()), ""), dates))
+        parts.append(_replace_field("".join(filter(None, match.groups())), dates))
         end = match.end()
     parts.append(text[end:].replace("%", "%%"))
     name = "".join(parts)
+    if setting != "topic":  # names of indexes and data streams are in lower case
+        name = re.sub(r":[^{}:]+\}", lambda match: match[0].lower(), name)
     if any("{" in part and "}" not in part for part in parts) or not _FIRST_CONSTANT.match(parts[0]):
         sink.leave_out(place, setting, "a name with a field must begin with constant text, as in logs-{field:other}")
         return

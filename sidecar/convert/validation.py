@@ -18,8 +18,11 @@ from sidecar.transform.expression import parse_expression
 EXAMPLE_VALUES = ("1", "value", "http://localhost:9200", "5s", "true")
 """Values with which variables are tested, because their real ones are unknown."""
 
-_LISTS = ("paths", "exclude", "include_lines", "exclude_lines", "parser")
-_MERGED_KINDS = ("add", "rename", "copy", "convert", "drop_fields", "keep_fields", "lowercase")
+# Without a part of `include_lines` or `keep_fields`, lines or fields would be missing. So these are kept or left out
+# as a whole: a conversion may ship more than the source, never less.
+_LISTS = ("paths", "exclude", "exclude_lines", "parser")
+_MERGED_KINDS = ("add", "rename", "copy", "convert", "drop_fields", "lowercase")
+_TLS_SETTINGS = ("ca_file", "client_certificate_file", "client_key_file")
 _PACKAGE = "not installed"
 """Part of the message about an extra that is missing on this machine. It may be installed where the sidecar runs."""
 
@@ -47,6 +50,9 @@ def _drop_invalid_of_sink(sink: SinkDraft) -> bool:
     """Remove invalid settings of a sink. Return whether the rest is a sink."""
     while problems := _find_sink_problems(sink.settings):
         names = [name for name in problems if name in sink.settings and name != "type"]
+        if "hosts" in names:  # without them there is no sink; certificates may not fit them
+            problems |= dict.fromkeys(_TLS_SETTINGS, problems["hosts"])
+            names = [name for name in _TLS_SETTINGS if name in sink.settings] or names
         for name in names:
             del sink.settings[name]
             _refuse(sink, sink.place, f"{sink.name}.{name}", problems[name])

@@ -91,7 +91,7 @@ def convert_provider(conversion: Conversion, provider: Section) -> None:
         first = len(conversion.pipelines)
         convert_input(conversion, section)
         for pipeline in conversion.pipelines[first:]:
-            # ${data.kubernetes.container.id} is what discovery reports a container.
+            # ${data.kubernetes.container.id} is a property of a container that was discovered.
             paths = [_DISCOVERED.sub("*", path) for path in pipeline.settings["paths"]]
             pipeline.settings["paths"] = [re.sub(r"\*+", "*", path) for path in paths]
     kind = provider.text("type")
@@ -197,8 +197,8 @@ def _read_json(pipeline: PipelineDraft, options: Section, target: str) -> None:
     options.flag("overwrite_keys")
     options.flag("expand_keys")
     key = options.text("message_key")
-    if key and key != "message" and not target:
-        pipeline.add("rename", {key: "message"})
+    if key and key != "message":
+        pipeline.add("rename", {f"{target}.{key}" if target else key: "message"})
     for name in ("ignore_decoding_error", "max_depth", "process_array"):
         options.use(name)
 

@@ -10,7 +10,7 @@ from sidecar.convert.outputs import set_credentials, set_headers, set_hosts, set
 from sidecar.convert.patterns import to_duration
 from sidecar.convert.source import Section
 
-_FIELDS = re.compile(r"%\{(?:\[([^{}]+)\]|(\+[^{}]+))\}")
+_FIELDS = re.compile(r"%\{(?:\[([^{}]+?)\](:[^{}]*)?|(\+[^{}]+))\}")
 _DATES = {
     "yyyy": "%Y",
     "YYYY": "%Y",

@@ -159,18 +159,27 @@ def _parser(_: Conversion, target: Input, section: Section, parsers: ParserTable
     key = target.path_of(section.text("key_name"))
     if key not in ("message", "log"):
         raise Untranslatable("only the whole line, or the message of a container, can be parsed")
-    first, *others = section.texts("parser") or [""]
-    use_parser(target.pipeline, first, section.place_of("parser"), parsers)
-    for name in others:
-        try:
-            found = parsers.find(name, target.pipeline).parser
-        except Untranslatable as reason:
-            target.pipeline.leave_out(section.place_of("parser"), f"parser {name}", str(reason))
-            continue
-        if is_container(target.pipeline):
-            target.pipeline.leave_out(section.place_of("parser"), f"parser {name}", "a message has one parser")
+    place = section.place_of("parser")
+    for name in section.texts("parser"):
+        if not _has_parser(target):
+            use_parser(target.pipeline, name, place, parsers)
+        elif is_container(target.pipeline):
+            target.pipeline.leave_out(place, f"parser {name}", "a message has one parser")
         else:
-            target.pipeline.settings["parser"].append(found)
+            _add_parser(target, name, place, parsers)
+
+
+def _has_parser(target: Input) -> bool:
+    """Return whether the lines, or the messages of containers, have a parser."""
+    return has_content(target.pipeline) if is_container(target.pipeline) else "parser" in target.pipeline.settings
+
+
+def _add_parser(target: Input, name: str, place: str, parsers: ParserTable) -> None:
+    """Append a parser for the lines that the parsers before it cannot read."""
+    try:
+        target.pipeline.settings["parser"].append(parsers.find(name, target.pipeline).parser)
+    except Untranslatable as reason:
+        target.pipeline.leave_out(place, f"parser {name}", str(reason))
 
 
 def _kubernetes(_: Conversion, target: Input, section: Section, parsers: ParserTable) -> None:

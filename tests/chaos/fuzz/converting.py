@@ -48,7 +48,7 @@ def check(kind: str, data: bytes) -> None:
             assert problem.isprintable(), problem
             assert "http://u:secret" not in problem
         return
-    assert "u:secret@" not in text
+    assert "//u:secret@" not in text
     _check_valid(text)
 
 

@@ -152,6 +152,17 @@ def test_a_file_is_not_overwritten_without_force(tmp_path: Path, capsys: pytest.
     assert main(["convert", str(source), "--output", str(tmp_path / "no" / "file")]) == 2
 
 
+def test_a_conversion_ships_more_rather_than_less(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "filebeat.yml"
+    file.write_text(
+        "filebeat.inputs: [{type: log, paths: [/a.log], include_lines: [a, 'b('], exclude_lines: [a, 'b(']}]\n"
+        "processors: [{include_fields: {fields: [good, 'a..b']}}, {drop_fields: {fields: [good, 'a..b']}}]\n"
+    )
+    assert main(["convert", str(file)]) == 3
+    (pipeline,) = yaml.safe_load(capsys.readouterr().out)["pipelines"].values()
+    assert pipeline == {"paths": ["/a.log"], "exclude_lines": ["a"], "transforms": [{"drop_fields": ["good"]}]}
+
+
 def test_standard_input_is_converted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(FILEBEAT.encode())))
     assert main(["convert", "-"]) == 0
