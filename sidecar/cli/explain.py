@@ -23,6 +23,7 @@ from sidecar.cli.output import put_error, put_json, put_json_text, put_line, put
 from sidecar.cli.stats_table import print_stats
 from sidecar.config.loader import from_command_line
 from sidecar.config.pipeline import PipelineSettings
+from sidecar.config.schema_line import SCHEMA_LINE
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
 from sidecar.lib.charset import lookup
@@ -32,7 +33,7 @@ from sidecar.pipeline.detection import SAMPLE_BYTES
 from sidecar.tools.detect import detect_format
 from sidecar.tools.explain import ExplainedEvent, explain
 from sidecar.tools.stats import collect_stats
-from sidecar.tools.yaml_text import SCHEMA_LINE, escape_values, format_yaml
+from sidecar.tools.yaml_text import escape_values, format_yaml
 
 _MAX_SHOWN_BYTES = 16 << 20
 """Maximum bytes at the beginning of a sample whose events are shown one by one."""

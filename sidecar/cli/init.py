@@ -16,6 +16,7 @@ from sidecar.cli.output import put_error, put_line, put_note
 from sidecar.cli.questions import ask, can_ask, confirm
 from sidecar.config.loader import from_command_line, load
 from sidecar.config.pipeline import PipelineSettings
+from sidecar.config.schema_line import SCHEMA_FILE
 from sidecar.config.sources import PREFIX
 from sidecar.errors import ConfigurationError
 from sidecar.lib.clock import SystemClock
@@ -25,7 +26,6 @@ from sidecar.tools.init.destination import Destination, choose_destination
 from sidecar.tools.init.log_format import ChosenFormat, choose_format, find_files
 from sidecar.tools.init.manifest import log_directory, render_manifest, warnings
 from sidecar.tools.schema import build_schema
-from sidecar.tools.yaml_text import SCHEMA_FILE
 from sidecar.watch.missing_files import explain_missing
 from sidecar.watch.scanner import has_wildcard
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from sidecar.config.schema_line import SCHEMA_LINE
 from sidecar.convert.model import Conversion, PipelineDraft, Remark, SinkDraft
 from sidecar.convert.secrets import find_credentials
 from sidecar.convert.variables import required_names
@@ -29,6 +30,7 @@ def write(conversion: Conversion) -> str:
 
 
 def _header(conversion: Conversion) -> Iterator[str]:
+    yield SCHEMA_LINE
     yield f"# Converted from {_one_line(conversion.file)} ({conversion.tool}) by `sidecar convert`."
     count = sum(remark.is_loss for remark in conversion.all_remarks())
     if count:

@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from sidecar.config.schema_line import SCHEMA_FILE, SCHEMA_LINE
 from sidecar.lib.terminal import escape_control_characters
 from sidecar.tools.init.destination import Destination
 from sidecar.tools.init.log_format import ChosenFormat
-from sidecar.tools.yaml_text import SCHEMA_FILE, SCHEMA_LINE, escape_values, format_yaml
+from sidecar.tools.yaml_text import escape_values, format_yaml
 
 _HEAD = f"""\
 {SCHEMA_LINE}

@@ -8,7 +8,17 @@ from functools import partial
 from sidecar.convert.kinds import KINDS as KINDS_OF_CONVERT
 from sidecar.parse.settings import BUILT_IN
 from sidecar.transform.registry import KINDS
-from tests.chaos.fuzz import converting, encoding, framing, grouping, native, parsing, redaction, transforms
+from tests.chaos.fuzz import (
+    converting,
+    detection,
+    encoding,
+    framing,
+    grouping,
+    native,
+    parsing,
+    redaction,
+    transforms,
+)
 
 _COMPILED = (
     "split_lines", "strip_braces", "join_columns", "contains", "are_ipv4", "count_byte", "needs_no_escaping",
@@ -23,6 +33,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     **{f"transform-{name}": partial(transforms.check, name) for name in KINDS},
     "redaction": redaction.check,
     "encoding": encoding.check,
+    "detection": detection.check,
     **{f"convert-{kind}": partial(converting.check, kind) for kind in KINDS_OF_CONVERT},
 }
 """Each takes any bytes, and raises if something is not as it has to be."""

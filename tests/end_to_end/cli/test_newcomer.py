@@ -1,4 +1,4 @@
-"""The first hour of a user: an empty folder, `init`, `check`, `run --once`, `explain`, and each mistake once."""
+"""The first hour of a user: an empty folder, `init`, `check`, `explain`, `tap`, `run --once`; and what goes wrong."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def test_from_an_empty_folder_to_documents(
     documents = [event["document"] for event in explained if event["outcome"] == "document"]
     assert documents
     assert not [event["error"] for event in explained if event["error"]]
+    assert main(["tap", "--file", "app.log", "--config", "sidecar.yaml", "--limit", "1"]) == 0
     done = sidecar("run", "--config", "sidecar.yaml", "--once", "--state-dir", f"{tmp_path}/state")
     assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect("logs.db")) as database:

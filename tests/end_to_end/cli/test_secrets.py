@@ -121,6 +121,10 @@ def test_no_secret_is_in_anything_that_a_sidecar_says(tmp_path: Path) -> None:
     for command in (["check", "--config", str(config)], ["check", "--config", str(config), "--connect"]):
         done = sidecar(*command)
         said[" ".join(command)] = done.stdout + done.stderr
+    written = tmp_path / "init.yaml"
+    done = sidecar("init", f"{tmp_path}/app.log", "--to", f"mongodb://u:{MARK}@127.0.0.1:1/logs", "--no-connect",
+                   "--output", str(written))  # fmt: skip
+    said["init"] = done.stdout + done.stderr + written.read_text()
     said["log"] = own_log.read_text()
     assert {name: text for name, text in said.items() if MARK in text or not text} == {}
     assert "labels.api-key" in said["/status.json"]

@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 
 from sidecar.cli import main
 from sidecar.config.loader import load
+from sidecar.config.schema_line import SCHEMA_FILE, SCHEMA_LINE
 from sidecar.errors import ConfigurationError
 from sidecar.tools.init.destination import choose_destination
-from sidecar.tools.yaml_text import SCHEMA_FILE, SCHEMA_LINE
 
 NGINX = '192.0.2.1 - - [28/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 612 "-" "curl/8.5"\n'
 JSON = '{"time":"2026-11-28T10:00:00Z","level":"info","message":"order 7 accepted"}\n'

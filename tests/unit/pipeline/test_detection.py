@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from sidecar.cli import main
+from sidecar.config.schema_line import SCHEMA_LINE
 from sidecar.decode.presets import PRESETS
 from sidecar.parse.settings import BUILT_IN, JOINING
 from sidecar.pipeline.detection import LANGUAGE_PATTERNS, PARSERS, propose
 from sidecar.testing import ManualClock
-from sidecar.tools.yaml_text import SCHEMA_LINE
 from tests.corpus.kinds import HERE as CORPUS
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
@@ -175,7 +175,7 @@ def test_what_is_proposed_passes_the_check_and_shows_three_documents(
 def test_an_empty_file_is_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty.log").touch()
     assert main(["explain", "--detect", str(tmp_path / "empty.log")]) == 2
-    assert "no complete line" in capsys.readouterr().err
+    assert "contains no line" in capsys.readouterr().err
 
 
 def test_every_parser_and_preset_is_tried_or_needs_options() -> None:
