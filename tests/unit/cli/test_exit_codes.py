@@ -50,6 +50,12 @@ CASES = [
     (["wait-ready", "--timeout", "0s", *STATE], 0),
     (["wrap", "--tombstone", "end", "--", "sh", "-c", "exit 7"], 7),
     (["wrap"], 2),
+    (["inject", "pod.yaml", "--sink", "elasticsearch://search:9200/logs"], 0),
+    (["inject", "pod.yaml", "--sink", "elasticsearch://search:9200/logs", "--check"], 1),
+    (["inject", "none.yaml"], 2),
+    (["uninject", "pod.yaml"], 0),
+    (["lint", "by-hand.yaml"], 1),
+    (["lint", "none.yaml"], 2),
     (["schema"], 0),
     (["plugins"], 0),
     (["completion", "--names", "sinks"], 0),
@@ -61,9 +67,10 @@ CASES = [
 ELSEWHERE = {
     ("dead-letters", 3): "tests/integration/sinks",
     ("demo", 1): "tests/end_to_end/cli/test_one_command.py",
+    ("uninject", 1): "tests/unit/cli/test_inject.py",
     ("wrap", 0): "tests/end_to_end/test_pod_commands.py",
 }
-"""Codes whose tests need a server or a running sidecar."""
+"""Codes that other tests check, most of them with a server or a running sidecar."""
 
 
 @pytest.fixture
@@ -75,6 +82,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     inputs = "filebeat.inputs: [{type: filestream, id: a, paths: [/var/log/a.log]}]\n"
     (tmp_path / "filebeat.yml").write_text(inputs + "output.console: {}\n")
     (tmp_path / "filebeat-with-more.yml").write_text(inputs + "output.redis: {hosts: [localhost]}\n")
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n    - {name: a, image: a:1}\n"
+    (tmp_path / "pod.yaml").write_text(pod)
+    (tmp_path / "by-hand.yaml").write_text(pod.replace("a:1", "a:1, env: [{name: SIDECAR_MODE, value: native}]"))
     open_database(tmp_path / "state", exclusive=True).close()
     return tmp_path
 
