@@ -225,6 +225,7 @@ def manifest(folder: Folder, *arguments: str) -> tuple[dict[str, Any], dict[str,
     """Return the ConfigMap, the specification of the Pod, and what was printed."""
     code, said = folder.init("--kubernetes", *arguments)
     assert code == 0, said
+    assert main(["lint", "kubernetes.yaml"]) == 0
     configuration, deployment = yaml.safe_load_all(Path("kubernetes.yaml").read_text())
     return configuration, deployment["spec"]["template"]["spec"], said
 
