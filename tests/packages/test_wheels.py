@@ -106,11 +106,12 @@ def test_a_clean_debian_installs_it_without_a_compiler(suite: str, tmp_path: Pat
     root = tmp_path / "root"
     run("cp", "-a", debian(suite), root)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-    shutil.copy(os.environ.get("PIP_CERT", "/etc/ssl/certs/ca-certificates.crt"), root / "etc/authorities.crt")
+    authorities = "/etc/ssl/certs/ca-certificates.crt"
+    shutil.copy(os.environ.get("PIP_CERT", authorities), f"{root}{authorities}")
     (root / "work").mkdir()
     shutil.copy(file := wheel(NATIVE), root / "work")
     inside = ("unshare", "--fork", "--pid", f"--mount-proc={root}/proc", "chroot", root)
-    in_root = {"PIP_CERT": "/etc/authorities.crt", "PIP_FIND_LINKS": "", "PATH": "/usr/bin:/bin", "HOME": "/work"}
+    in_root = {"PIP_CERT": authorities, "PIP_FIND_LINKS": "", "PATH": "/usr/bin:/bin", "HOME": "/work"}
     script = f"cd /work && python3 -m venv venv && venv/bin/pip install --quiet --only-binary=:all: {file.name}"
     run(*inside, "bash", "-c", script, environ=in_root)
     ship(root / "work", "venv/bin/sidecar", "venv/bin/python", *inside, "env", "--chdir=/work")
