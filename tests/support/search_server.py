@@ -98,14 +98,19 @@ class SearchServerTests(SinkConformance):
             call("DELETE", index)  # each index takes memory and files of the server
 
     def test_values_of_any_kind_fit_the_template_of_setup(
-        self, server_url: str, sink_url: str, index_name: str, tmp_path: Path
+        self, server_url: str, index_name: str, tmp_path: Path
     ) -> None:
-        call("DELETE", f"{server_url}/{index_name}")
-        assert sidecar("setup", "--to", sink_url, "--yes").returncode == 0
-        assert "is as wanted" in sidecar("setup", "--to", sink_url).stdout
+        setup = {"pipeline": {"description": "changes nothing", "processors": []}}
+        given = {"type": self.scheme, "hosts": [server_url], "index": index_name, "pipeline": index_name}
+        pipelines = {"app": {"paths": [f"{tmp_path}/*.log"]}}
+        config = tmp_path / "sidecar.json"
+        config.write_text(json.dumps({"sinks": {"search": {**given, "setup": setup}}, "pipelines": pipelines}))
+        done = sidecar("setup", "--config", str(config), "--yes")
+        assert done.stdout.count(": created") == 2, done.stderr
+        assert sidecar("setup", "--config", str(config)).stdout.count("is as wanted") == 2
         values = ("1", "1.5", "9223372036854775808", "1e300", '"text"', "true")
         documents = ['{"whole":1,"fraction":1.5}', *(f'{{"whole":{value},"fraction":{value}}}' for value in values)]
-        sink = close_after_test(registry.create_sink(registry.settings_for(sink_url)))
+        sink = close_after_test(registry.create_sink(registry.settings_for(given)))
         result = sink.write(batch_of(documents))
         assert result.stored == range(len(documents)), result.rejected
         call("POST", f"{server_url}/{index_name}/_refresh")
