@@ -8,7 +8,14 @@ import sidecar
 
 
 def main() -> int:
-    """Run the command line. A signal that arrives while `run` is imported waits until `run` can react to it."""
+    """Run the command line. A signal that arrives while `run` is imported waits until `run` can react to it.
+
+    A plain `probe` does without the command line: it runs in every Pod, once a minute.
+    """
+    if sys.argv[1:2] == ["probe"]:
+        code = import_module("sidecar.app.probe").run_plain_probe(sys.argv[2:])
+        if code is not None:
+            return int(code)
     if sys.argv[1:2] == ["run"]:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     if getattr(sidecar, "DISTRIBUTION", "") != "log-sidecar":

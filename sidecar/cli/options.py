@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sidecar.cli.state import add_state_option, become_user_of, open_state_directory
+from sidecar.app.probe import become_user_of
+from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.config.loader import CommandLine, LoadedSettings, from_command_line, load_with_sources
 from sidecar.config.settings import Settings
 from sidecar.config.sources import may_have_pipeline

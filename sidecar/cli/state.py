@@ -1,15 +1,11 @@
-"""Finds the state directory of a command. This module imports little, because probes run every few seconds."""
+"""The option with the state directory of a command."""
 
 from __future__ import annotations
 
 import argparse
-import os
-from contextlib import suppress
 from pathlib import Path
 
-from sidecar.admin.client import NAME
-from sidecar.config.paths import find_state_directory
-from sidecar.lib.ownership import become_owner
+from sidecar.app.probe import open_directory
 
 
 def add_state_option(parser: argparse.ArgumentParser) -> None:
@@ -20,20 +16,5 @@ def add_state_option(parser: argparse.ArgumentParser) -> None:
 
 
 def open_state_directory(options: argparse.Namespace) -> Path:
-    """Return the state directory from the option, the environment, or the default, without reading a configuration.
-
-    If this process runs as root, change its user to the owner of the directory: `kubectl debug` runs as root, the
-    sidecar does not.
-    """
-    directory = find_state_directory(options.state_dir, os.environ)
-    become_user_of(directory)
-    return directory
-
-
-def become_user_of(directory: Path) -> None:
-    """Change from root to the owner of the directory, unless the socket in it belongs to another user."""
-    with suppress(OSError):
-        owner = directory.stat().st_uid
-        socket = directory / NAME
-        if not os.path.lexists(socket) or socket.lstat().st_uid == owner:
-            become_owner(directory)
+    """Return the state directory, as `open_directory` finds it. A process of root becomes its owner."""
+    return open_directory(options.state_dir)

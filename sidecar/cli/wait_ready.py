@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import time
 
+from sidecar.app.probe import ask_probe
 from sidecar.cli.output import put_line
-from sidecar.cli.probe import ask_probe
 from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.lib.units import parse_duration
 

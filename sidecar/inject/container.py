@@ -15,7 +15,7 @@ from sidecar.inject.settings import InjectionSettings
 USER_ID = 10001
 """User and group of the image, for applications whose user is unknown or root."""
 
-PROBE_PERIOD_S = 60
+PROBE_PERIOD_S = 120
 _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _COPY_DIRECTORY = "/log-sidecar-copy"
 _DEFAULT_GRACE_S = 30

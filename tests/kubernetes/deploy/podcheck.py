@@ -142,7 +142,7 @@ def _sidecar(container: Object, spec: Object) -> Iterator[str]:
         yield "a native sidecar has restartPolicy Always"
     if env.get("SIDECAR_EXIT_WHEN") == "app-exits" and not spec.get("shareProcessNamespace"):
         yield "it cannot see the processes of the application"
-    probe = {"exec": {"command": ["sidecar", "probe", "live"]}, "periodSeconds": 60, "timeoutSeconds": 10}
+    probe = {"exec": {"command": ["sidecar", "probe", "live"]}, "periodSeconds": 120, "timeoutSeconds": 10}
     if container.get("livenessProbe") != probe:
         yield "its livenessProbe is another one"
     if container.get("terminationMessagePolicy") != "FallbackToLogsOnError":

@@ -118,7 +118,7 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
 def test_lint_prints_a_line_for_each_mistake(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["inject", str(manifest), *SINK, "--in-place", "--report", "none"])
     assert main(["lint", str(manifest)]) == 0
-    manifest.write_text(manifest.read_text().replace("periodSeconds: 60", "periodSeconds: 5"))
+    manifest.write_text(manifest.read_text().replace("periodSeconds: 120", "periodSeconds: 5"))
     assert main(["lint", str(manifest)]) == 1
     assert ": probe: log-sidecar: a liveness probe" in capsys.readouterr().out
     assert main(["lint", str(manifest), "--report", "json"]) == 1

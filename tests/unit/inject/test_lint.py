@@ -68,7 +68,7 @@ MISTAKES = {
     "names": (NATIVE, "log-sidecar-state", "state"),
     "sigterm": (NATIVE, "trap 'exit 0' TERM; ", ""),
     "token": (NATIVE, "/var/run/secrets/kubernetes.io/serviceaccount", "/elsewhere"),
-    "probe": (NATIVE, "periodSeconds: 60", "periodSeconds: 30"),
+    "probe": (NATIVE, "periodSeconds: 120", "periodSeconds: 30"),
     "grace": (NATIVE, "terminationGracePeriodSeconds: 60", "terminationGracePeriodSeconds: 61"),
     "mode": (NATIVE, "{name: SIDECAR_MODE, value: native}", "{name: SIDECAR_MODE, value: classic}"),
     "restart": (NATIVE, "          restartPolicy: Always\n", ""),

@@ -44,7 +44,7 @@ The container, as an item of a list: of initContainers in mode native, of contai
   {{- end }}
   livenessProbe:
     exec: {command: [sidecar, probe, live]}
-    periodSeconds: 60
+    periodSeconds: 120
     timeoutSeconds: 10
   resources:
     {{- toYaml $values.resources | nindent 4 }}
