@@ -17,7 +17,7 @@ from sidecar.app.watcher import WatchedPipeline
 from sidecar.config.settings import Settings
 from sidecar.model.counts import ByteCounts
 from sidecar.model.dead_letter import DeadLetter
-from sidecar.pipeline.auto_format import name_format
+from sidecar.pipeline.format_name import name_format
 from sidecar.pipeline.shipper import Shipper
 from sidecar.state.dead_letters import DeadLetterStore
 from sidecar.tail.tracked_file import TrackedFile

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from sidecar.cli.console import make_text, put
 from sidecar.parse import plugin as parsers
-from sidecar.parse.settings import BUILT_IN as PARSERS
+from sidecar.parse.settings import describe_built_in
 from sidecar.sinks import registry as sinks
 from sidecar.transform import registry as transforms
 from sidecar.transform.registry import KINDS as TRANSFORMS
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
         table.add_column(heading, no_wrap=heading != "description")
     for info in sinks.catalogue():
         table.add_row("sink", *map(make_text, info))
-    for name, summary in PARSERS.items():
+    for name, summary in describe_built_in().items():
         table.add_row("parser", name, "built in", summary)
     for info in parsers.PLUGINS.catalogue():
         table.add_row("parser", *map(make_text, info))

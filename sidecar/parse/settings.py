@@ -45,11 +45,16 @@ _WITH_CODE = {
     "apache": "Apache's access log",
     "journald": "systemd's journal, from journalctl -o json or -o export",
 }
-BUILT_IN = {**_WITH_CODE, **{name: log_format.name for name, log_format in FORMATS.items()}}
-"""The built-in parsers: name → what they read."""
+BUILT_IN = (*_WITH_CODE, *FORMATS)
+"""The names of the built-in parsers."""
 
 WITHOUT_OPTIONS = ("plain", "nginx", "apache", "journald", *FORMATS)
 """Parsers without options: their name is enough."""
+
+
+def describe_built_in() -> dict[str, str]:
+    """Return the name of each built-in parser, and what it reads."""
+    return {**_WITH_CODE, **{name: log_format.name for name, log_format in FORMATS.items()}}
 
 
 def _validate_name(name: str) -> str:

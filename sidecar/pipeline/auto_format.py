@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,6 +19,7 @@ from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
 from sidecar.pipeline.detection import SAMPLE_BYTES, Multiline, Proposal, fits, propose, surely_fits
+from sidecar.pipeline.format_name import name_format
 from sidecar.pipeline.stages import Stages
 from sidecar.state.ledger import Ledger
 from sidecar.tail.cursor import Cursor
@@ -146,15 +146,6 @@ def resolve_parser(pipeline: PipelineSettings, head: bytes, clock: Clock) -> Pip
         return pipeline
     sample = _cut_sample(head[:SAMPLE_BYTES], pipeline, may_be_unterminated=True)
     return _apply_format(pipeline, _encode_format(_propose(pipeline, sample, clock)) if sample else _PLAIN)
-
-
-@lru_cache(maxsize=_MAX_FORMATS)
-def name_format(text: str) -> str:
-    """Return the names of the parsers of a format, and of its preset for events of several lines."""
-    settings = _read_format(text)
-    joined = settings.multiline
-    names = ", ".join(parser.type for parser in settings.parser)
-    return names if joined is None else f"{names} (multiline: {joined.preset or 'by pattern'})"
 
 
 def _read_beginning(file: TrackedFile) -> bytes:

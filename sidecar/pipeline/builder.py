@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from sidecar.config.pipeline import PipelineSettings
@@ -30,7 +31,6 @@ from sidecar.parse import registry as parsers
 from sidecar.parse.settings import AUTO, RegexSettings, SimpleParserSettings
 from sidecar.parse.time.timestamps import Timestamps
 from sidecar.parse.time.zones import Zones
-from sidecar.pipeline.auto_format import AutoStages
 from sidecar.pipeline.shipper import Shipper
 from sidecar.pipeline.stages import Stages, StageSelector
 from sidecar.pipeline.tap import Taps
@@ -180,9 +180,12 @@ def build_stage_selector(
     def build(settings: PipelineSettings) -> Stages:
         return build_stages(settings, shared.clock, hostname(shared.environ), shared.environ, chunk, sink_fields)
 
-    if pipeline.is_auto:
-        return AutoStages(name, pipeline, shared.ledger, shared.clock, shared.emit, build)
-    return build(pipeline)
+    if not pipeline.is_auto:
+        return build(pipeline)
+    # The detection needs the modules of all parsers, so it is imported on demand.
+    auto_format = import_module("sidecar.pipeline.auto_format")
+    selector: StageSelector = auto_format.AutoStages(name, pipeline, shared.ledger, shared.clock, shared.emit, build)
+    return selector
 
 
 def build_stages(

@@ -6,46 +6,61 @@ not define is kept in `log.extra`, or is part of the message.
 
 from __future__ import annotations
 
-from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.databases import CLICKHOUSE, MONGODB, MYSQL, MYSQL_SLOW, POSTGRESQL, REDIS
-from sidecar.parse.formats.java import JAVA_GC, LOG4J
-from sidecar.parse.formats.languages import DOTNET, GO, KLOG, PHP, RUBY, RUST
-from sidecar.parse.formats.python import PYTHON
-from sidecar.parse.formats.servers import BIND, COREDNS, RABBITMQ
-from sidecar.parse.formats.syslog import SYSLOG
-from sidecar.parse.formats.systems import AUDITD, DMESG, DPKG, LOGCAT
-from sidecar.parse.formats.web import APACHE_ERROR, AWS_ELB, AWS_S3, HAPROXY, NGINX_ERROR, SQUID, UWSGI
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
-FORMATS: dict[str, LogFormat] = {
-    "nginx_error": NGINX_ERROR,
-    "apache_error": APACHE_ERROR,
-    "haproxy": HAPROXY,
-    "squid": SQUID,
-    "uwsgi": UWSGI,
-    "aws_elb": AWS_ELB,
-    "aws_s3": AWS_S3,
-    "klog": KLOG,
-    "mysql_slow": MYSQL_SLOW,
-    "postgresql": POSTGRESQL,
-    "mysql": MYSQL,
-    "redis": REDIS,
-    "mongodb": MONGODB,
-    "clickhouse": CLICKHOUSE,
-    "rabbitmq": RABBITMQ,
-    "bind": BIND,
-    "coredns": COREDNS,
-    "auditd": AUDITD,
-    "logcat": LOGCAT,
-    "java_gc": JAVA_GC,
-    "log4j": LOG4J,
-    "ruby": RUBY,
-    "php": PHP,
-    "rust": RUST,
-    "dotnet": DOTNET,
-    "go": GO,
-    "python": PYTHON,
-    "dpkg": DPKG,
-    "dmesg": DMESG,
-    "syslog": SYSLOG,
+if TYPE_CHECKING:  # a format is imported when it is used
+    from sidecar.parse.format_parser import LogFormat
+
+_MODULES = {
+    "nginx_error": "web:NGINX_ERROR",
+    "apache_error": "web:APACHE_ERROR",
+    "haproxy": "web:HAPROXY",
+    "squid": "web:SQUID",
+    "uwsgi": "web:UWSGI",
+    "aws_elb": "web:AWS_ELB",
+    "aws_s3": "web:AWS_S3",
+    "klog": "languages:KLOG",
+    "mysql_slow": "databases:MYSQL_SLOW",
+    "postgresql": "databases:POSTGRESQL",
+    "mysql": "databases:MYSQL",
+    "redis": "databases:REDIS",
+    "mongodb": "databases:MONGODB",
+    "clickhouse": "databases:CLICKHOUSE",
+    "rabbitmq": "servers:RABBITMQ",
+    "bind": "servers:BIND",
+    "coredns": "servers:COREDNS",
+    "auditd": "systems:AUDITD",
+    "logcat": "systems:LOGCAT",
+    "java_gc": "java:JAVA_GC",
+    "log4j": "java:LOG4J",
+    "ruby": "languages:RUBY",
+    "php": "languages:PHP",
+    "rust": "languages:RUST",
+    "dotnet": "languages:DOTNET",
+    "go": "languages:GO",
+    "python": "python:PYTHON",
+    "dpkg": "systems:DPKG",
+    "dmesg": "systems:DMESG",
+    "syslog": "syslog:SYSLOG",
 }
-"""Name of the parser → format. `sidecar explain --detect` tries them in this order: the strictest formats first."""
+"""Name of the parser → module and constant. A detection tries them in this order: the strictest formats first."""
+
+
+class _Formats(Mapping[str, "LogFormat"]):
+    """The formats by name. The module of a format is imported when it is used."""
+
+    def __getitem__(self, name: str) -> LogFormat:
+        module, _, constant = _MODULES[name].partition(":")
+        return cast("LogFormat", getattr(import_module(f"{__name__}.{module}"), constant))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+FORMATS: Mapping[str, LogFormat] = _Formats()
+"""Name of the parser → format."""

@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 
-from sidecar.parse.grok_patterns.basic import BASIC
-from sidecar.parse.grok_patterns.databases import DATABASES
-from sidecar.parse.grok_patterns.firewalls import FIREWALLS
-from sidecar.parse.grok_patterns.languages import LANGUAGES
-from sidecar.parse.grok_patterns.mail import MAIL
-from sidecar.parse.grok_patterns.monitoring import MONITORING
-from sidecar.parse.grok_patterns.syslog import SYSLOG
-from sidecar.parse.grok_patterns.web import WEB
-from sidecar.parse.grok_patterns.zeek import ZEEK
-
-_FAMILIES = (*BASIC, *SYSLOG, *WEB, *LANGUAGES, *DATABASES, *FIREWALLS, *MONITORING, *MAIL, *ZEEK)
+_MODULES = ("basic", "syslog", "web", "languages", "databases", "firewalls", "monitoring", "mail", "zeek")
+"""Modules with patterns, which are imported when a parser needs them."""
 
 
 @cache
@@ -28,4 +20,8 @@ def named_patterns(*, legacy: bool = False) -> Mapping[str, str]:
 
     Their fields are those of the Elastic Common Schema, or with `legacy` those of Logstash's older patterns.
     """
-    return {name: pattern for family in _FAMILIES for name, pattern in family.name_fields(legacy=legacy).items()}
+    modules = [import_module(f"{__name__}.{name}") for name in _MODULES]
+    families = [
+        family for module in modules for family in getattr(module, module.__name__.rpartition(".")[2].upper())
+    ]
+    return {name: pattern for family in families for name, pattern in family.name_fields(legacy=legacy).items()}

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from sidecar.lib.settings_model import SECRET_FILE, SettingsModel, ShortForm, exactly_one_of, one_of
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import Transform
-from sidecar.transform.redaction.detectors import DETECTORS
-from sidecar.transform.redaction.redactor import Action as RedactAction
-from sidecar.transform.redaction.redactor import (
-    DetectorRule,
-    FieldRule,
-    Redactor,
-    RegexRule,
-    Rule,
-    drop,
-    make_hash,
-    mask,
-)
+
+if TYPE_CHECKING:
+    from sidecar.transform.redaction.detectors import Detector
+    from sidecar.transform.redaction.redactor import Redactor
 
 Action = Literal["mask", "hash", "drop"]
+
+
+def _import(module: str) -> Any:
+    """Return a module of this package. It is imported on demand, because most pipelines redact nothing."""
+    return import_module(f"sidecar.transform.redaction.{module}")
+
+
+def _detectors() -> Mapping[str, Detector]:
+    return cast("Mapping[str, Detector]", _import("detectors").DETECTORS)
 
 
 class RedactionRuleSettings(SettingsModel):
@@ -46,8 +49,8 @@ class RedactionRuleSettings(SettingsModel):
     @field_validator("name")
     @classmethod
     def _check_name(cls, name: str | None) -> str | None:
-        if name is not None and name not in DETECTORS:
-            raise ValueError(f"unknown detector {name!r}; use one of {', '.join(DETECTORS)}, or a pattern")
+        if name is not None and name not in _detectors():
+            raise ValueError(f"unknown detector {name!r}; use one of {', '.join(_detectors())}, or a pattern")
         return name
 
     @field_validator("pattern")
@@ -75,7 +78,7 @@ class RedactSettings(SettingsModel):
         tuple[
             Annotated[
                 RedactionRuleSettings,
-                ShortForm(_expand_name, schema=lambda: one_of(DETECTORS)),
+                ShortForm(_expand_name, schema=lambda: one_of(_detectors())),
             ],
             ...,
         ],
@@ -102,20 +105,23 @@ class RedactSettings(SettingsModel):
 
     def redactor(self) -> Redactor:
         """Return the redactor. Raise `ValueError` if the salt cannot be read."""
-        actions: dict[str, RedactAction] = {"mask": mask, "drop": drop}
+        redaction = _import("redactor")
+        actions = {"mask": redaction.mask, "drop": redaction.drop}
         if self.salt_file is not None:
-            actions["hash"] = make_hash(_read_salt(self.salt_file))
-        rules: list[Rule] = []
+            actions["hash"] = redaction.make_hash(_read_salt(self.salt_file))
+        rules = []
         for rule in self.redact:
             name = rule.action or self.action
             if name not in actions:
                 raise ValueError("the action hash requires salt_file")
             action = actions[name]
             if rule.name is not None:
-                rules.append(DetectorRule(DETECTORS[rule.name], action))
+                rules.append(redaction.DetectorRule(_detectors()[rule.name], action))
+            elif rule.field:
+                rules.append(redaction.FieldRule(rule.field, action))
             else:
-                rules.append(FieldRule(rule.field, action) if rule.field else RegexRule(rule.pattern or "", action))
-        return Redactor(rules)
+                rules.append(redaction.RegexRule(rule.pattern or "", action))
+        return cast("Redactor", redaction.Redactor(rules))
 
 
 def _read_salt(path: Path) -> bytes:

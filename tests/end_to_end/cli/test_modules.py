@@ -1,0 +1,66 @@
+"""A running sidecar imports only what its configuration uses: each module costs memory in every Pod."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_RUN = """
+import sys
+from sidecar.__main__ import main
+code = main()
+print(*sys.modules)
+sys.exit(code)
+"""
+
+_NOT_IMPORTED = (
+    "regex",
+    "rich",
+    "sidecar.admin.http_server",
+    "sidecar.admin.page",
+    "sidecar.parse.formats.web",
+    "sidecar.parse.grok_patterns.web",
+    "sidecar.pipeline.auto_format",
+    "sidecar.pipeline.detection",
+    "sidecar.telemetry.otlp",
+    "sidecar.tools",
+    "sidecar.transform.redaction.detectors",
+    "sidecar.transform.redaction.redactor",
+    "sidecar.transform.user_agent",
+)
+
+
+def _modules(folder: Path, pipeline: dict[str, Any]) -> set[str]:
+    """Run the sidecar once over a file, and return the names of the modules that it has imported."""
+    (folder / "app.log").write_text('{"message":"one"}\n')
+    configuration = {
+        "state_dir": f"{folder}/state",
+        "sinks": {"out": f"file://{folder}/out.ndjson"},
+        "pipelines": {"app": {"paths": f"{folder}/*.log", **pipeline}},
+    }
+    (folder / "sidecar.yaml").write_text(json.dumps(configuration))
+    command = [sys.executable, "-c", _RUN, "run", "--once", "--config", str(folder / "sidecar.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_a_pipeline_of_json_imports_no_other_format(tmp_path: Path) -> None:
+    assert not _modules(tmp_path, {"parser": "json"}) & set(_NOT_IMPORTED)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "module"),
+    [
+        ({"parser": ["nginx_error", "plain"]}, "sidecar.parse.formats.web"),
+        ({"parser": {"type": "grok", "pattern": "%{GREEDYDATA:message}"}}, "sidecar.parse.grok_patterns.web"),
+        ({"parser": "auto"}, "sidecar.pipeline.detection"),
+        ({"transforms": [{"redact": ["email"]}]}, "sidecar.transform.redaction.redactor"),
+    ],
+)
+def test_what_is_configured_is_imported(tmp_path: Path, pipeline: dict[str, Any], module: str) -> None:
+    assert module in _modules(tmp_path, pipeline)
