@@ -113,7 +113,7 @@ def written(fuzzed: FuzzedInput, wanted: str | None = None) -> bytes:
     """Some lines, as one application writes them, or as no application should."""
     kinds: tuple[Callable[[FuzzedInput], bytes], ...]
     kinds = (_as_json, _as_access, _as_words, _as_format, _as_values, FuzzedInput.piece, _as_entry)
-    if wanted in FORMATS:
+    if wanted is not None and wanted in FORMATS:
         kinds = (partial(_like_example, log_format=FORMATS[wanted]),) * len(kinds) + kinds
     kind, found = fuzzed.one_of((None, *kinds)), b""
     while fuzzed.is_left and len(found) < 1 << 16:

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import yaml
 
 from tests.support.servers import ComponentMissing
-from tests.support.servers.real_elasticsearch import cache
+from tests.support.servers.java_servers import cache
+from tests.support.servers.shared import shared
 
 HERE = Path(__file__).parent
 ADDRESS = "10.77.0.2"
@@ -36,12 +37,23 @@ T = TypeVar("T")
 def running() -> Iterator[Cluster]:
     """The node, from up to down. This process and what it starts meanwhile are in the network of the node.
 
-    One session at a time: another one waits. A node that a killed session left behind is ended first.
-    Raises `ComponentMissing` when something that it needs is not on this machine.
+    All workers of a test run use the same node; another test run waits. A node that a killed run left behind is ended
+    first. Raises `ComponentMissing` when something that it needs is not on this machine.
     """
     if os.geteuid() != 0:
         raise ComponentMissing("the cluster needs root")
-    home = cache() / "cluster"
+    with shared("node", _node_is_up) as pid, _network_of(int(pid)):
+        yield Cluster(_home())
+
+
+def _home() -> Path:
+    return cache() / "cluster"
+
+
+@contextmanager
+def _node_is_up() -> Iterator[str]:
+    """Yield the process id of the first process of the node."""
+    home = _home()
     home.mkdir(parents=True, exist_ok=True)
     with (home / "session.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -50,8 +62,7 @@ def running() -> Iterator[Cluster]:
         _node("down")
         _node("up", archive)
         try:
-            with _network_of(int((home / "run/init.pid").read_text())):
-                yield Cluster(home)
+            yield (home / "run/init.pid").read_text().strip()
         finally:
             _node("down")
 
@@ -133,6 +144,13 @@ class Cluster:
     def signal_component(self, component: str, name: str) -> None:
         """A signal to a process of the node, for example the kubelet."""
         _node("in", "pkill", f"--signal={name}", "--exact", component)
+
+    @contextmanager
+    def turn(self, *, alone: bool) -> Iterator[None]:
+        """Use the node together with the tests of other workers, or alone."""
+        with (self.home / "turn.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            yield
 
     @contextmanager
     def namespace(self) -> Iterator[Namespace]:
