@@ -25,7 +25,7 @@ def test_the_commands_of_the_tutorial_print_what_the_page_shows(tmp_path: Path) 
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, env={**ENVIRON, "HOME": str(tmp_path), "PATH": programs},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     outputs = done.stdout.split(f"{_NEXT}\n")
     assert len(outputs) == len(commands) + 1, done.stderr
