@@ -169,8 +169,10 @@ class EarlierRuns:
         elif isinstance(decision, Shorter) and self._is_shrinking(done, found):
             self.left_out[place.name] = f"{_SHORTER}, because all of it was delivered"
         elif isinstance(decision, Replaced | Shorter):
-            self._continue_cut(done.known, opened, place)
-            self._finished.remove(done)
+            if self._continue_cut(done.known, opened, place):
+                self._finished.remove(done)
+            else:
+                self._finished.mark_deleted(done)
         else:
             done.size, done.modified, done.shrunk_at = found.size, found.modified, None
 

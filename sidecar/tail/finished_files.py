@@ -100,8 +100,15 @@ class FinishedFiles:
         if len(self._deleted) > _MAX_DELETED:
             self._forget(self._deleted.popleft())
 
+    def mark_deleted(self, done: FinishedFile) -> None:
+        """Record that its file or inode has other content now. A copy of the delivered content may still appear."""
+        key = done.known.file_id.key
+        if self._by_key.get(key) is done:
+            del self._by_key[key]
+            self._add_deleted(done)
+
     def remove(self, done: FinishedFile) -> None:
-        """Remove a generation that is not finished any more, or whose file has other content."""
+        """Remove a generation that is not finished any more."""
         key = done.known.file_id.key
         if self._by_key.get(key) is done:
             del self._by_key[key]

@@ -51,7 +51,7 @@ class FileTransitions:
             ledger.record_move(known.generation.id, identity, place.name, known.seen, is_copy)
             self._copies.remove(known.generation.id)
             if done := self._finished.find(identity.key):
-                self._finished.remove(done)
+                self._finished.mark_deleted(done)
             if is_copy:
                 self._context.emit(events.CopyTaken(self._context.pipeline, known.generation.path, place.name))
             self._generations.drop_link(known.generation)

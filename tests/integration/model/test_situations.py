@@ -787,3 +787,13 @@ def test_a_copy_that_was_made_while_the_sidecar_was_down_is_no_new_file(tmp_path
     world.live(20, step=1)
     assert world.messages() == expected(content, refilled)
     assert "lost:truncated" not in world.balance()["sink"]
+
+
+def test_a_compressed_file_is_known_although_its_inode_was_reused_before_the_next_scan(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*", exclude=())
+    rotated(world)
+    world.path("app.log.1.gz").write_bytes(gzip.compress(LONG, 1))
+    os.truncate(world.path("app.log.1"), 0)  # the same inode with other content, as after its reuse
+    world.write(MORE, "app.log.1")
+    world.live(20, step=1)
+    assert world.messages() == expected(LONG, NEW, MORE)
