@@ -91,12 +91,10 @@ STORY = settings(
 
 
 def play(world: SimulatedSidecar, content: bytes, cuts: Sequence[tuple[int, str, int]]) -> None:
-    """Write the content in pieces. None is empty: a small file with another time and the same bytes is a new one."""
     at = 0
     for size, what, moment in cuts:
         end = at + size if what != "drain" else content.find(b"\n", at + size) + 1 or len(content)
-        if content[at:end]:
-            world.write(content[at:end])
+        world.write(content[at:end])
         at = end
         if what == "kill":
             world.crash_after.left = moment
@@ -109,8 +107,7 @@ def play(world: SimulatedSidecar, content: bytes, cuts: Sequence[tuple[int, str,
         if not world.alive:
             world.start()
     world.crash_after.left = None
-    if content[at:]:
-        world.write(content[at:])
+    world.write(content[at:])
     world.settle()
 
 
