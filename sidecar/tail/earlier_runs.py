@@ -72,7 +72,7 @@ class EarlierRuns:
     def find_original(self, place: FileLocation, source: Source) -> KnownFile | None:
         """Return the generation of which this file may be an unfinished copy, if its own file is not found yet."""
         for known in self._pending.values():
-            if self._copies.find_place(known) and may_be_partial_copy_of(known, source, place.name):
+            if may_be_partial_copy_of(known, source, place.name) and self._copies.find_place(known):
                 return known
         return None
 
