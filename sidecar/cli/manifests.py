@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
-from sidecar.cli.output import put_note
+from sidecar.cli.output import put_note, put_unchanged
 from sidecar.errors import ConfigurationError
 from sidecar.inject.manifest import Edited, PodOutcome
 from sidecar.inject.nodes import ManifestError
@@ -79,12 +79,12 @@ def change_files(options: argparse.Namespace, change: Callable[[str], Edited]) -
         put_report(file.path, edited.outcomes, options.report)
     changed = [(file, edited.text) for file, edited in zip(files, results, strict=True) if file.text != edited.text]
     if options.diff:
-        sys.stdout.write("".join(_difference(file, text) for file, text in changed))
+        put_unchanged("".join(_difference(file, text) for file, text in changed))
     elif options.in_place:
         for file, text in changed:
             _write(file.path, text)
     elif not options.check:
-        _write_bytes(join([edited.text for edited in results]))
+        put_unchanged(join([edited.text for edited in results]))
     is_refused = any(outcome.refusal for edited in results for outcome in edited.outcomes)
     return FAILURE if is_refused or (options.check and changed) else 0
 
@@ -120,7 +120,7 @@ def _difference(file: ManifestFile, text: str) -> str:
 def _write(path: str, text: str) -> None:
     """Replace a file atomically; standard input is answered on standard output."""
     if path == STANDARD_INPUT:
-        _write_bytes(text)
+        put_unchanged(text)
         return
     target = Path(path).resolve()
     try:
@@ -132,12 +132,6 @@ def _write(path: str, text: str) -> None:
         raise ConfigurationError(
             f"cannot be written ({error.strerror})", location=path, hint="make its directory writable"
         ) from None
-
-
-def _write_bytes(text: str) -> None:
-    # The bytes of the input, with its line endings and any encoding of the terminal.
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
 
 
 def put_report(path: str, outcomes: Sequence[PodOutcome], style: str) -> None:

@@ -34,6 +34,19 @@ def put_lines(text: str) -> None:
     print(escape_lines(text))
 
 
+def put_unchanged(text: str) -> None:
+    """Write text to standard output, to a file or pipe byte for byte, with its line endings.
+
+    On a terminal, all control characters except newlines are escaped.
+    """
+    if sys.stdout.isatty():
+        print(escape_lines(text.replace("\r\n", "\n")), end="")
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
 def put_json(value: Any, *, indent: int | None = None) -> None:
     """Write a value as JSON, with control characters escaped."""
     put_json_text(json.dumps(value, ensure_ascii=False, indent=indent))

@@ -156,7 +156,14 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
     (played / "log").mkdir(parents=True, exist_ok=True)
     copied = ["--state-dir", str(hostile.folder / "copied")]
     sidecar("run", *once, *copied)
+    manifest = hostile.folder / f"pod{IN_NAMES}.yaml"
+    manifest.write_text(
+        f"kind: Pod\nmetadata: {{name: {json.dumps(HOSTILE)}}}\nspec: {{containers: [{json.dumps(HOSTILE)}]}}\n"
+    )
     return {
+        "init": [[file, "--to", f"{HOSTILE}://x", "--output", missing], [missing, "--to", "stdout:", "--no-connect"],
+                 [file, "--to", "stdout:", "--no-connect", "--output", f"{hostile.folder}/first.yaml"],
+                 [file, "--to", "stdout:", "--no-connect", "--output", f"{hostile.folder}/first.yaml"]],
         "run": [
             [*once, "--state-dir", f"{hostile.folder}/once", "--log-level", "debug"],
             [file, "--to", "stdout:", "--once", "--state-dir", f"{hostile.folder}/out", "--parser", "json"],
@@ -170,6 +177,7 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
                   ["--config", wrong]],
         "config": [["show", "--config", hostile.config], ["show", "--config", wrong],
                    ["show", file, "--to", HOSTILE]],
+        "convert": [[missing], [wrong], [str(broken), "--from", "filebeat"], [str(manifest), "--from", "vector"]],
         "explain": [[file, "--config", hostile.config], [file, "--parser", "json,plain", "--json"],
                     [file, "--parser", "json", "--stats"], [file, "--parser", "json", "--stats", "--json"],
                     [file, "--detect"], [file, "--detect", "--json"], [missing], [file, "--parser", HOSTILE]],
@@ -191,8 +199,12 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
         "wait-ready": [state, ["--timeout", "0s", "--state-dir", missing]],
         "wrap": [["--install", missing], [HOSTILE], ["--tombstone", missing]],
         "demo": [["--folder", str(played)]],
+        "inject": [[str(manifest), "--check"], [missing], [str(broken), "--diff"], ["--settings", missing, wrong]],
+        "uninject": [[str(manifest), "--check"], [missing]],
+        "lint": [[str(manifest)], [str(manifest), "--report", "json"], [missing]],
         "schema": [[]],
         "plugins": [[]],
+        "completion": [["bash"], ["--names", "sinks"], [HOSTILE]],
         "version": [[]],
         "help": [[], ["run"], [HOSTILE]],
     }  # fmt: skip
@@ -232,6 +244,7 @@ def test_no_command_writes_what_a_terminal_obeys(hostile: HostileFiles, is_termi
 def test_commands_write_through_one_edge() -> None:
     """`print`, the streams and a console of rich are used by `output` and `console` alone."""
     edges = {"cli/output.py", "cli/console.py", "telemetry/log.py", "sinks/stdout.py"}
+    edges |= {"__main__.py", "app/probe.py"}  # they run without the modules of the commands
     root = Path(package.__path__[0])
     found = {
         f"{file.relative_to(root)}: {ast.unparse(node)}"

@@ -13,7 +13,7 @@ from tests.kubernetes.deploy.conftest import IMAGE
 
 ROOT = Path(__file__).parents[3]
 BASE = "localhost/log-sidecar-base:bookworm"
-_WITH_KAFKA = ("calls", "client", "control_plane", "errors", "position_reader", "session", "topics")
+_WITH_KAFKA = ("calls", "client", "control_plane", "errors", "position_reader", "session", "setup", "topics")
 NOT_IMPORTED = (
     ".__main__", ".sinks.elasticsearch.aws", ".telemetry.otlp", ".transform.user_agent",
     *(f".sinks.kafka.{name}" for name in _WITH_KAFKA),
@@ -129,7 +129,7 @@ def test_commands_that_print_tables_need_no_unshipped_package(
 
 
 def test_its_size_can_be_explained_as_the_documentation_says(podman_environ: dict[str, str]) -> None:
-    asked = "--rm -i --entrypoint python3 log-sidecar - < deploy/image_size.py"
+    asked = "--rm -i --entrypoint python3 log-sidecar:0.1.0 - < deploy/image_size.py"
     assert asked in (ROOT / "deploy/README.md").read_text()
     command = ["podman", "run", "--rm", "-i", "--entrypoint", "python3", IMAGE, "-"]
     with (ROOT / "deploy/image_size.py").open() as program:
