@@ -38,7 +38,11 @@ class RunningTap:
         self.out, self._errors = folder / "tap.out", folder / "tap.err"
         command = [sys.executable, "-m", "sidecar", "tap", "--state-dir", f"{folder}/state", *arguments]
         with self.out.open("wb") as out, self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(command, env=ENVIRON, stdout=out, stderr=errors)
+            self.process = subprocess.Popen(
+                command, env=ENVIRON, stdout=out, stderr=errors,
+                # a test run in the background has inherited that SIGINT is ignored
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )  # fmt: skip
 
     def shown(self) -> list[Any]:
         return [json.loads(line) for line in self.out.read_text().splitlines()]
