@@ -22,7 +22,6 @@ from tests.support.servers.elasticsearch_proxy import ElasticsearchProxy, opened
 
 pytestmark = [
     pytest.mark.cluster, pytest.mark.elasticsearch, pytest.mark.mongodb, pytest.mark.slow,
-    pytest.mark.xdist_group("examples"),  # all are applied at once
 ]  # fmt: skip
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "kubernetes"
