@@ -292,11 +292,11 @@ def test_metrics_for_a_scraper(shown: Shown) -> None:
 
 def test_volumes_that_outlive_the_pod(shown: Shown, cluster: Cluster) -> None:
     shown.example("13-statefulset-pvc.yaml")
-    for name in ("one", "two"):
+    for name, mode in (("one", "ReadWriteOnce"), ("two", "ReadWriteOncePod")):
         cluster.shell(f"mkdir -p -m 0777 /var/lib/volumes/{name}")
         volume = {
             "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadWriteOnce", "ReadWriteOncePod"],
+            "accessModes": [mode],
             "hostPath": {"path": f"/var/lib/volumes/{name}"},
         }
         item = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume}
