@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from pymongo import MongoClient
@@ -46,7 +47,13 @@ class Cluster:
 
     def stored(self, index: str) -> list[Any]:
         call("POST", f"{self.url}/{index}*/_refresh")
-        return [hit["_source"] for hit in call("GET", f"{self.url}/{index}/_search?size=1000")["hits"]["hits"]]
+        try:
+            found = call("GET", f"{self.url}/{index}/_search?size=1000")
+        except HTTPError as error:
+            if error.code == 503:  # an index was created a moment ago, and its shard does not answer yet
+                return []
+            raise
+        return [hit["_source"] for hit in found["hits"]["hits"]]
 
     def relax(self) -> None:
         """Make the index accept every line: the same name without its mapping."""
