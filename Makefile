@@ -78,7 +78,7 @@ test: $(READY)
 # LIFECYCLE_TABLE=FILE keeps the table of what was measured.
 test-cluster: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m pytest -m cluster tests/kubernetes/cluster
+	$(BIN)/python -m pytest -m cluster
 
 # pip never stops at a warning, since other compilers have others: here each is an error. GCC also follows every path
 # (-fanalyzer), which clang does not know.

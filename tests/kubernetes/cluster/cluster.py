@@ -19,8 +19,7 @@ from typing import Any, TypeVar
 import yaml
 
 from tests.support.servers import ComponentMissing
-from tests.support.servers.java_servers import cache
-from tests.support.servers.shared import shared
+from tests.support.servers.real_elasticsearch import cache
 
 HERE = Path(__file__).parent
 ADDRESS = "10.77.0.2"
@@ -37,23 +36,12 @@ T = TypeVar("T")
 def running() -> Iterator[Cluster]:
     """The node, from up to down. This process and what it starts meanwhile are in the network of the node.
 
-    All workers of a test run use the same node; another test run waits. A node that a killed run left behind is ended
-    first. Raises `ComponentMissing` when something that it needs is not on this machine.
+    One session at a time: another one waits. A node that a killed session left behind is ended first.
+    Raises `ComponentMissing` when something that it needs is not on this machine.
     """
     if os.geteuid() != 0:
         raise ComponentMissing("the cluster needs root")
-    with shared("node", _node_is_up) as pid, _network_of(int(pid)):
-        yield Cluster(_home())
-
-
-def _home() -> Path:
-    return cache() / "cluster"
-
-
-@contextmanager
-def _node_is_up() -> Iterator[str]:
-    """Yield the process id of the first process of the node."""
-    home = _home()
+    home = cache() / "cluster"
     home.mkdir(parents=True, exist_ok=True)
     with (home / "session.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -62,7 +50,8 @@ def _node_is_up() -> Iterator[str]:
         _node("down")
         _node("up", archive)
         try:
-            yield (home / "run/init.pid").read_text().strip()
+            with _network_of(int((home / "run/init.pid").read_text())):
+                yield Cluster(home)
         finally:
             _node("down")
 
@@ -144,13 +133,6 @@ class Cluster:
     def signal_component(self, component: str, name: str) -> None:
         """A signal to a process of the node, for example the kubelet."""
         _node("in", "pkill", f"--signal={name}", "--exact", component)
-
-    @contextmanager
-    def turn(self, *, alone: bool) -> Iterator[None]:
-        """Use the node together with the tests of other workers, or alone."""
-        with (self.home / "turn.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-            yield
 
     @contextmanager
     def namespace(self) -> Iterator[Namespace]:

@@ -20,9 +20,7 @@ from tests.kubernetes.cluster.databases import Database, Elasticsearch, MongoDB,
 from tests.kubernetes.cluster.manifests import SIDECAR
 from tests.support.servers.elasticsearch_proxy import ElasticsearchProxy, opened
 
-pytestmark = [
-    pytest.mark.cluster, pytest.mark.elasticsearch, pytest.mark.mongodb, pytest.mark.slow,
-]  # fmt: skip
+pytestmark = [pytest.mark.cluster, pytest.mark.elasticsearch, pytest.mark.mongodb, pytest.mark.slow]
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "kubernetes"
 OF_ITS_OWN = "15-restricted-namespace.yaml"
@@ -44,7 +42,7 @@ def logging(cluster: Cluster, elasticsearch: Elasticsearch, mongodb: MongoDB) ->
 @pytest.fixture(scope="module")
 def places(cluster: Cluster, logging: None) -> Iterator[dict[str, Namespace]]:
     """All examples at once, each in a namespace of its own: the first part of its path → where it is."""
-    with cluster.turn(alone=False), ExitStack() as stack:
+    with ExitStack() as stack:
         found: dict[str, Namespace] = {}
         for path in sorted(EXAMPLES.rglob("*.yaml")):
             name = path.relative_to(EXAMPLES).parts[0]

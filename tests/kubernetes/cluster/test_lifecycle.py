@@ -226,7 +226,6 @@ def test_row_20_an_eviction_because_the_volume_is_full(pods: PodFixture) -> None
     pods.measure(20, "evicted, volume over its limit", "native", last, None)
 
 
-@pytest.mark.alone  # stops the kubelet
 def test_row_25_a_node_that_does_not_report(pods: PodFixture) -> None:
     pods.set(pod("shop", spec("native", writing(lines=9000, rate=200))))
     pods.namespace.wait_for_pod("shop", "is Ready", lambda it: it.is_true("Ready"))
