@@ -56,7 +56,7 @@ def _to_url(conversion: Conversion, sink: SinkDraft, host: str, place: str, sche
 
 
 def _restore(text: str, references: Sequence[str]) -> str:
-    """Return the text with its references in the place of characters of the private use area."""
+    """Return the text with its references replaced by characters of the private use area."""
     for number, reference in enumerate(references):
         text = text.replace(chr(_FIRST_PLACEHOLDER + number), reference)
     return text

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from sidecar.config.pipeline import PipelineSettings
+
+DEFAULT_EXCLUDE: Sequence[str] = PipelineSettings.model_fields["exclude"].default
+"""What `exclude` is by default: a list in the result replaces it, so it must contain these patterns as well."""
 
 _GO_UNITS = {
     "ns": 1e-9,

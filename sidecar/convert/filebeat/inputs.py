@@ -8,13 +8,12 @@ from typing import Any
 
 from sidecar.convert.filebeat.processors import add_fields_and_tags, convert_processors
 from sidecar.convert.model import Conversion, PipelineDraft, Reasons
-from sidecar.convert.patterns import to_duration, to_glob
+from sidecar.convert.patterns import DEFAULT_EXCLUDE, to_duration, to_glob
 from sidecar.convert.source import Section
 from sidecar.convert.variables import literal
 
 _DISCOVERED = re.compile(r"\$\{DATA_\w*(?::[-?][^}]*)?\}", re.ASCII)
 _CONTAINER_PATHS = ["/var/log/containers/*.log"]
-_DEFAULT_EXCLUDE = ["*.gz", "*.xz", "*.bz2", "*.zst"]
 
 _ENCODINGS = {
     "plain": "", "utf-8": "", "latin1": "latin-1", "utf-16be": "utf-16be", "utf-16le": "utf-16le",
@@ -144,7 +143,7 @@ def _convert_excluded_files(pipeline: PipelineDraft, section: Section) -> None:
             scanner.place_of("include_files"), "include_files", "write the names of the files into `paths`"
         )
     if globs:
-        pipeline.settings["exclude"] = list(dict.fromkeys([*globs, *_DEFAULT_EXCLUDE]))
+        pipeline.settings["exclude"] = list(dict.fromkeys([*globs, *DEFAULT_EXCLUDE]))
 
 
 def _read_containers(pipeline: PipelineDraft, section: Section, formats: list[str]) -> None:

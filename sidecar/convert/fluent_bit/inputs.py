@@ -10,11 +10,10 @@ from typing import Any
 from sidecar.convert.expressions import Untranslatable
 from sidecar.convert.fluent_bit.parsers import CONTAINERS, ParserTable
 from sidecar.convert.model import Conversion, PipelineDraft, Reasons
-from sidecar.convert.patterns import to_duration
+from sidecar.convert.patterns import DEFAULT_EXCLUDE, to_duration
 from sidecar.convert.source import Section
 from sidecar.decode.settings import explain_unbounded
 
-_DEFAULT_EXCLUDE = ["*.gz", "*.xz", "*.bz2", "*.zst"]
 _ENCODINGS = {
     "utf-16le": "utf-16le", "utf-16be": "utf-16be", "shiftjis": "shift-jis", "sjis": "shift-jis", "gbk": "gbk",
     "gb18030": "gb18030", "big5": "big5", "win1250": "windows-1250", "win1251": "windows-1251",
@@ -65,7 +64,7 @@ class Input:
 
     pipeline: PipelineDraft
     tag: str
-    """Tag of the records. In the place of `*` is the path, as Fluent Bit writes it."""
+    """Tag of the records. `*` is replaced by the path, as Fluent Bit writes it."""
 
     raw_key: str
     """Key under which Fluent Bit has the whole line, if no parser replaces it; here it is `message`."""
@@ -114,7 +113,7 @@ def convert_input(conversion: Conversion, section: Section, parsers: ParserTable
     settings = pipeline.settings
     settings["paths"] = paths
     if excluded := section.texts("exclude_path", ","):
-        settings["exclude"] = list(dict.fromkeys([*excluded, *_DEFAULT_EXCLUDE]))
+        settings["exclude"] = list(dict.fromkeys([*excluded, *DEFAULT_EXCLUDE]))
     if not section.flag("read_from_head"):
         settings["read_from"] = "end"
         pipeline.note(section.place, "read_from_head", "files that exist at the first start are read from their end")
@@ -133,7 +132,7 @@ def convert_input(conversion: Conversion, section: Section, parsers: ParserTable
 
 
 def _dotted(paths: list[str]) -> str:
-    """Return the first path as Fluent Bit writes it into a tag, with an example in the place of wildcards."""
+    """Return the first path as Fluent Bit writes it into a tag, with an example instead of wildcards."""
     return re.sub(r"[*?]+", "x", paths[0].lstrip("/").replace("/", ".")) if paths else "x"
 
 

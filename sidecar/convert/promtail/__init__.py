@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from sidecar.convert.kinds import SourceFile
 from sidecar.convert.model import Conversion, PipelineDraft, Reasons
-from sidecar.convert.patterns import expand_braces
+from sidecar.convert.patterns import DEFAULT_EXCLUDE, expand_braces
 from sidecar.convert.promtail.stages import StageConverter
 from sidecar.convert.source import Section
 from sidecar.errors import ConfigurationError
 
 _POD_LOGS = "/var/log/pods/*/*/*.log"
-_DEFAULT_EXCLUDE = ["*.gz", "*.xz", "*.bz2", "*.zst"]
 _LOKI = "the sidecar has no sink for Loki; choose one that stores documents"
 
 _REASONS = Reasons(
@@ -92,7 +91,7 @@ def _convert_group(conversion: Conversion, job: Section, group: Section, name: s
     pipeline = conversion.add_pipeline(name, group.place)
     pipeline.settings["paths"] = expand_braces(path)
     if excluded := labels.text("__path_exclude__"):
-        pipeline.settings["exclude"] = [*expand_braces(excluded), *_DEFAULT_EXCLUDE]
+        pipeline.settings["exclude"] = [*expand_braces(excluded), *DEFAULT_EXCLUDE]
     values = {label: labels.text(label) for label in labels.names() if not label.startswith("__")}
     _add_labels(conversion, pipeline, labels, values)
     StageConverter(conversion, pipeline, values).convert_all(job.sections("pipeline_stages"))

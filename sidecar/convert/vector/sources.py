@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sidecar.convert.model import Conversion, PipelineDraft, Reasons
-from sidecar.convert.patterns import to_duration
+from sidecar.convert.patterns import DEFAULT_EXCLUDE, to_duration
 from sidecar.convert.source import Section
 
 _POD_LOGS = "/var/log/pods/*/*/*.log"
-_DEFAULT_EXCLUDE = ["*.gz", "*.xz", "*.bz2", "*.zst"]
 _REASONS = Reasons(
     not_needed={
         "fingerprint": "files are recognised by content, inode and birth",
@@ -55,7 +54,7 @@ def convert_source(conversion: Conversion, name: str, section: Section) -> Pipel
     else:
         settings["paths"] = section.texts("include")
     if excluded := [*section.texts("exclude"), *section.texts("exclude_paths_glob_patterns")]:
-        settings["exclude"] = list(dict.fromkeys([*excluded, *_DEFAULT_EXCLUDE]))
+        settings["exclude"] = list(dict.fromkeys([*excluded, *DEFAULT_EXCLUDE]))
     if section.word("read_from") == "end" or section.flag("start_at_beginning", default=True) is False:
         settings["read_from"] = "end"
     section.use("read_from")
