@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -378,12 +379,13 @@ def test_another_host_is_asked_when_one_is_down(proxy: ElasticsearchProxy) -> No
     hosts = [f"http://127.0.0.1:{port}" for port in (closed.port, proxy.port)]
     sink = ElasticsearchSink(ElasticsearchSettings.model_validate({"hosts": hosts}))
     outcomes = []
-    for _ in range(2):
-        try:
-            outcomes.append(sink.write(batch_of("{}")).stored)
-        except Retryable:
-            continue
-        break
+    with closing(sink):
+        for _ in range(2):
+            try:
+                outcomes.append(sink.write(batch_of("{}")).stored)
+            except Retryable:
+                continue
+            break
     assert outcomes == [range(1)]
 
 
