@@ -1,13 +1,27 @@
 """`python -m sidecar` is the command `sidecar`."""
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 import sidecar
 
 
-def main() -> int:
+def main() -> NoReturn:
+    """Run the command line, and end the process with its exit code."""
+    code = run_command()
+    # Python would first wait for threads, and then free what other threads may still use. A thread that is blocked in
+    # a library or in the kernel could delay the end, or crash the process and so hide its exit code.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def run_command() -> int:
     """Run the command line. A signal that arrives while `run` is imported waits until `run` can react to it.
 
     A plain `probe` does without the command line: it runs in every Pod, once a minute.
@@ -35,4 +49,4 @@ def _report_installation(reason: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

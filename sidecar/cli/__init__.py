@@ -167,7 +167,9 @@ def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
             )
         raise
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except ConfigurationError as error:
         for problem in error.problems:
             output.put_error(problem)
@@ -180,3 +182,8 @@ def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if not output.has_failed():
+            raise
+        output.put_error(f"cannot write to standard output ({error.strerror})")
+        return USAGE

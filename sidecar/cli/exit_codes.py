@@ -5,7 +5,7 @@ from __future__ import annotations
 COMMON = {
     0: "ended as requested",
     1: "crash; the traceback on standard error belongs in a bug report",
-    2: "wrong usage, configuration or state",
+    2: "wrong usage, configuration or state, or the output cannot be written",
     130: "interrupted with Ctrl-C",
 }
 """Exit code → its meaning for every command that does not define it otherwise."""

@@ -24,6 +24,15 @@ def make_streams_lenient() -> None:
             reconfigure(errors="backslashreplace")
 
 
+def has_failed() -> bool:
+    """Return whether standard output cannot be written, as on a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
 def put_line(text: str = "", *, flush: bool = False) -> None:
     """Write one line to standard output."""
     print(escape_control_characters(text), flush=flush)

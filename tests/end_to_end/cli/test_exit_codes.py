@@ -181,3 +181,16 @@ pipelines: {{app: {{paths: [{logs}/*.log]}}}}
         eventually(lambda: any('"two"' in line for line in lines), "the next line is delivered")
         process.terminate()
         assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("command", [["version"], ["schema"], ["plugins"], ["explain", "a.log"]])
+def test_output_that_cannot_be_written_is_an_error_without_a_traceback(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("one\n")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sidecar", *command],
+            cwd=tmp_path, env=ENVIRON, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    reason = "sidecar: cannot write to standard output (No space left on device)\n"
+    assert (done.returncode, done.stderr[-len(reason) :]) == (2, reason)
+    assert "Traceback" not in done.stderr

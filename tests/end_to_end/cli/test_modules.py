@@ -12,8 +12,8 @@ import pytest
 
 _RUN = """
 import sys
-from sidecar.__main__ import main
-code = main()
+from sidecar.__main__ import run_command
+code = run_command()
 print(*sys.modules)
 sys.exit(code)
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,21 @@ def test_a_parser_that_is_not_installed_is_refused_with_a_suggestion(tmp_path: P
     code, errors = check(site, tmp_path, parser="keyd")
     assert code == 2
     assert '"keyd" is not known; did you mean "keyed"?' in errors
+
+
+def test_a_thread_that_a_plug_in_leaves_running_does_not_delay_the_end(tmp_path: Path) -> None:
+    source = (
+        "import threading\nthreading.Thread(target=threading.Event().wait).start()\ndef plugin(records, /): pass\n"
+    )
+    site = write_plugin(tmp_path, GROUPS["transform"], "mine", source)
+    (tmp_path / "a.log").write_text("one\n")
+    config = {
+        "state_dir": str(tmp_path / "state"),
+        "sinks": {"out": f"sqlite:///{tmp_path}/out.db"},
+        "pipelines": {"app": {"paths": [str(tmp_path / "a.log")], "transforms": ["mine"]}},
+    }
+    (tmp_path / "sidecar.yaml").write_text(json.dumps(config))
+    done = run_sidecar(site, "run", "--config", str(tmp_path / "sidecar.yaml"), "--once")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "out.db")) as database:
+        assert database.execute("SELECT count(*) FROM logs").fetchone() == (1,)

@@ -13,8 +13,8 @@ from sidecar.cli import main
 PROBE = """
 import sys
 sys.argv = ["sidecar", "probe", "live"]
-from sidecar.__main__ import main
-code = main()
+from sidecar.__main__ import run_command
+code = run_command()
 heavy = {"argparse", "asyncio", "inspect", "logging", "pydantic", "sidecar.cli", "yaml"}
 print(sorted(heavy & set(sys.modules)), code)
 """
