@@ -49,28 +49,35 @@ def find(root: Any, path: Iterable[str | int]) -> Any:
 
 
 def apply(pod: Object, insertions: Iterable[Insertion]) -> Object:
-    """Return a copy of the Pod with the insertions, in their order."""
-    result = copy.deepcopy(pod)
+    """Return the Pod with the insertions, in their order. It shares unchanged parts with the old one."""
+    result = dict(pod)
+    copies = [result]
     for insertion in insertions:
-        parent = find(result, insertion.parent)
-        value = copy.deepcopy(insertion.value)
+        parent: Any = result
+        for key in insertion.parent:
+            child = parent[key]
+            if not any(child is own for own in copies):
+                child = parent[key] = copy.copy(child)
+                copies.append(child)
+            parent = child
         if isinstance(parent, list):
             assert isinstance(insertion.key, int)
-            parent.insert(insertion.key, value)
+            parent.insert(insertion.key, insertion.value)
         else:
-            parent[insertion.key] = value
+            parent[insertion.key] = insertion.value
     return result
 
 
 def json_patch(insertions: Iterable[Insertion]) -> list[Object]:
     """Return the operations of RFC 6902 that make the same changes."""
     return [
-        {"op": "add", "path": _pointer((*insertion.parent, insertion.key)), "value": insertion.value}
+        {"op": "add", "path": json_pointer((*insertion.parent, insertion.key)), "value": insertion.value}
         for insertion in insertions
     ]
 
 
-def _pointer(path: Path) -> str:
+def json_pointer(path: Path) -> str:
+    """Return a path as RFC 6901 writes it."""
     return "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in path)
 
 

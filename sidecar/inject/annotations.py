@@ -10,17 +10,22 @@ from typing import Any
 import msgspec
 
 from sidecar.inject import names
+from sidecar.inject.quantities import parse_quantity
 from sidecar.inject.reasons import Caution, Note, RefusalReason, Refused
 from sidecar.inject.settings import (
     MAY_BE_ALLOWED,
     PROFILES,
     InjectionSettings,
+    restrict,
     sink_problem,
+    suffix_problem,
 )
 from sidecar.lib.suggestions import suggestion_for
 
-_OWN = {names.INJECT, names.STATUS, names.REFUSED}
+_OWN = {names.INJECT, names.STATUS, names.REFUSED, names.REPAIRED}
 MAX_LENGTH, MAX_GLOBS = 4096, 32
+_MAX_UNKNOWN = 8
+"""Unknown annotations that are reported. Each is compared with all known ones."""
 
 _GLOB = re.compile(r"/[^\x00-\x1f\x7f,]*")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -39,23 +44,31 @@ def wants_sidecar(pod: dict[str, Any]) -> bool:
 def resolve(pod: dict[str, Any], settings: InjectionSettings) -> tuple[InjectionSettings, list[Note]]:
     """Return the settings of this Pod, and cautions about annotations. Raise Refused for a value that is invalid."""
     changes: dict[str, Any] = {}
-    notes = []
+    notes: list[Note] = []
     for name, value in ((pod.get("metadata") or {}).get("annotations") or {}).items():
         if not name.startswith(names.ANNOTATIONS) or name in _OWN:
             continue
         short = name.removeprefix(names.ANNOTATIONS)
         if short not in MAY_BE_ALLOWED:
-            advice = suggestion_for(short, MAY_BE_ALLOWED) or ""
-            notes.append(Note(Caution.W_ANNOTATION, f"the annotation {name} is unknown and ignored{advice}"))
+            if len(notes) < _MAX_UNKNOWN:
+                notes.append(_unknown(name, short))
         elif short not in settings.allow:
             raise Refused(
                 RefusalReason.E_ANNOTATION, f"{name} is not in `allow` of the settings; remove the annotation"
             )
         else:
             changes[short.replace("-", "_")] = _read(short, value, settings)
-    if "sink" in changes:
-        changes.setdefault("config_map", "")
+    try:
+        changes = restrict(settings, changes)
+    except ValueError as error:
+        name, reason = error.args
+        raise Refused(RefusalReason.E_ANNOTATION, f"{names.ANNOTATIONS}{name.replace('_', '-')} {reason}") from None
     return msgspec.structs.replace(settings, **changes), notes
+
+
+def _unknown(name: str, short: str) -> Note:
+    advice = suggestion_for(short, MAY_BE_ALLOWED) if len(short) < 64 else ""
+    return Note(Caution.W_ANNOTATION, f"the annotation {name[:100]} is unknown and ignored{advice}")
 
 
 def _read(name: str, value: Any, settings: InjectionSettings) -> Any:
@@ -95,6 +108,11 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "mode": ({"native": "native", "classic": "classic"}.get, "native or classic"),
     "exit-when": (_matcher(_EXIT_RULE), "app-exits, file=PATH or idle=SECONDS"),
     "keep-image-files": ({"true": True, "false": False}.get, "true or false"),
+    "suffix": (lambda value: None if suffix_problem(value) else value, "a word of letters, digits and hyphens"),
+    **dict.fromkeys(
+        ("requests-cpu", "requests-memory", "limits-memory"),
+        (lambda value: value if parse_quantity(value) else None, "a quantity such as 100m or 128Mi"),
+    ),
     "config-map": (_matcher(_NAME), "the name of a ConfigMap in the namespace of the Pod"),
     "secret": (_matcher(_NAME), "the name of a Secret in the namespace of the Pod"),
     "sink": (lambda value: None if sink_problem(value) else value, "the URL of a sink without credentials"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sidecar.inject import names
@@ -12,6 +13,7 @@ from sidecar.inject.addition import Object
 from sidecar.inject.manifest import Manifest, PodObject
 from sidecar.inject.nodes import YamlNode
 from sidecar.inject.plan import is_sidecar
+from sidecar.inject.quantities import parse_quantity
 from sidecar.inject.reasons import Refused
 from sidecar.inject.shape import check_shape
 
@@ -40,18 +42,6 @@ RULES = {
 _PROBE_PERIOD_S = 60
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _SECRET_NAME = re.compile(r"PASSWORD|API_KEY|TOKEN|SECRET(?!S_DIR)")
-_QUANTITY = re.compile(r"([0-9.]+)(Ki|Mi|Gi|Ti|k|M|G|T)?")
-_UNITS = {
-    "": 1,
-    "k": 1000,
-    "M": 1000**2,
-    "G": 1000**3,
-    "T": 1000**4,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-}
 
 
 class Mistake(NamedTuple):
@@ -158,9 +148,8 @@ def _amounts(container: Object, kind: str) -> Object:
     return ((container.get("resources") or {}).get(kind)) or {}
 
 
-def _bytes(quantity: object) -> float:
-    match = _QUANTITY.fullmatch(str(quantity))
-    return float(match[1]) * _UNITS[match[2] or ""] if match else 0.0
+def _bytes(quantity: object) -> Decimal:
+    return parse_quantity(str(quantity)) or Decimal(0)
 
 
 def _is_small(pod: _PodWithSidecar) -> bool:

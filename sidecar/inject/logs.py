@@ -38,6 +38,7 @@ IMAGE_DIRECTORIES = frozenset((
 ))  # fmt: skip
 """Directories in which well-known images have files, links or an owner that a new volume hides."""
 
+_MAX_SHARES = 100
 _NOT_WRITABLE = {"configMap", "secret", "projected", "downwardAPI", "image"}
 
 
@@ -112,6 +113,11 @@ def share_logs(spec: Object, globs: Iterable[tuple[str, list[str]]], settings: I
                         )
                     )
             shares.append(share)
+            if len(shares) > _MAX_SHARES:
+                raise Refused(
+                    RefusalReason.E_MOUNT_CONFLICT,
+                    f"more than {_MAX_SHARES} volumes are mounted there",
+                )
     return _arrange(wanted, shares, cautions)
 
 

@@ -17,6 +17,7 @@ ANNOTATIONS = "log-sidecar/"
 INJECT = "log-sidecar/inject"
 STATUS = "log-sidecar/status"
 REFUSED = "log-sidecar/refused"
+REPAIRED = "log-sidecar/repaired"
 INJECTED = "log-sidecar/injected"
 EVICTABLE = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from sidecar.inject import names
 from sidecar.inject.addition import Addition, Insertion, Object, Path, apply
 from sidecar.inject.annotations import globs_by_container, resolve, wants_sidecar
 from sidecar.inject.container import build_container, build_copier, default_grace, has_token, user_cautions
 from sidecar.inject.logs import LogAccess, share_logs
 from sidecar.inject.reasons import Caution, Note, RefusalReason, Refused
-from sidecar.inject.settings import InjectionSettings
+from sidecar.inject.settings import InjectionSettings, sink_with_suffix
 from sidecar.inject.shape import check_shape
 from sidecar.inject.stamp import build_stamp, read_stamp
 
@@ -44,6 +46,7 @@ def _plan(pod: Object, settings: InjectionSettings, labels: Object) -> Addition:
     options, cautions = resolve(pod, settings)
     if not options.sink and not options.config_map:
         raise Refused(RefusalReason.E_NO_SINK, "set sink or config_map in the settings")
+    options = _with_target(options)
     _check_exit(spec, options)
     globs = list(globs_by_container(options.logs, spec["containers"][0]["name"]))
     access = share_logs(spec, globs, options)
@@ -52,6 +55,16 @@ def _plan(pod: Object, settings: InjectionSettings, labels: Object) -> Addition:
     insertions = list(_insertions(spec, options, access, volumes))
     cautions += [*access.cautions, *_cautions(spec, options), *user_cautions(spec, options, access), *evictable]
     return Addition(_stamped(pod, insertions, labels, annotations), cautions=tuple(cautions))
+
+
+def _with_target(options: InjectionSettings) -> InjectionSettings:
+    """Return the settings with the suffix as a part of the sink."""
+    if not options.suffix:
+        return options
+    sink = None if options.config_map else sink_with_suffix(options.sink, options.suffix)
+    if sink is None:
+        raise Refused(RefusalReason.E_NO_SINK, "suffix needs a sink whose URL names an index, collection or topic")
+    return msgspec.structs.replace(options, sink=sink)
 
 
 def _repair(pod: Object) -> list[Insertion] | None:

@@ -22,6 +22,7 @@ class RefusalReason(Enum):
     E_NO_CONTAINER = "the container that is named does not exist"
     E_NO_SINK = "the settings name no sink and no ConfigMap"
     E_PROCESSES = "the rule app-exits needs shareProcessNamespace, which the Pod switches off"
+    E_SETTINGS = "the settings of the namespace are not valid"
     E_SHAPE = "the Pod is not a valid Pod"
     E_WINDOWS = "the Pod runs on Windows"
 
@@ -35,6 +36,7 @@ class Caution(Enum):
     W_HOSTNET = "the Pod uses the network of its node"
     W_LATEST = "the image of the sidecar has no fixed version"
     W_MASK = "the new volume hides the files that the image has there"
+    W_NEIGHBOUR = "another webhook removed or moved parts of the sidecar"
     W_ONFAILURE = "the sidecar waits 330 seconds for a restart of the application"
     W_PROCESSES = "the containers of the Pod see each other's processes"
     W_UID = "the sidecar may not be allowed to read the log files"

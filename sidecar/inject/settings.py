@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import re
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import yaml
 
 from sidecar import __version__
 from sidecar.errors import ConfigurationError
+from sidecar.inject.quantities import parse_quantity
 
 Amounts = dict[str, str]
 
 _HINT = "docs/reference/inject.md lists the settings"
 _PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?")
+
+_SUFFIX = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_COLLECTION = re.compile(r"(?:^|(?<=&))collection=[^&]+")
+_NAMED_BY_PATH = ("elasticsearch", "opensearch", "kafka")
 
 
 class Resources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,10 +50,15 @@ PROFILES = {
 }
 """Profile → resources. quiet: up to 10 lines a second; usual: 1,000; busy: 20,000; flood: more."""
 
-MAY_BE_ALLOWED = (
-    "logs", "exclude", "parser", "profile", "mode", "exit-when", "keep-image-files", "config-map", "secret", "sink",
+_ALLOWED = (
+    "logs", "exclude", "parser", "profile", "mode", "exit-when", "keep-image-files", "suffix", "requests-cpu",
+    "requests-memory", "limits-memory",
 )  # fmt: skip
+MAY_BE_ALLOWED = (*_ALLOWED, "config-map", "secret", "sink")
 """Annotations that change a setting. Never: the image, variables, volumes, the user id."""
+
+OF_NAMESPACE = tuple(name.replace("-", "_") for name in MAY_BE_ALLOWED)
+"""Settings that a namespace may have."""
 
 
 class InjectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,6 +78,12 @@ class InjectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
     sink: str = ""
     """URL of the sink, without credentials. Needed where `config_map` is not set."""
+
+    suffix: str = ""
+    """Ending of the index, collection or topic of `sink`, after a hyphen."""
+
+    allow_sinks: tuple[str, ...] = ()
+    """Sinks that namespaces and annotations may use. The name of the index may be longer. Empty: any sink."""
 
     config_map: str = ""
     """ConfigMap in the namespace of the Pod whose `sidecar.yaml` is the configuration."""
@@ -91,6 +106,18 @@ class InjectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     profiles: dict[str, Resources] = {}
     """Additional or changed profiles."""
 
+    requests_cpu: str = ""
+    """CPU that the sidecar requests instead of that of the profile."""
+
+    requests_memory: str = ""
+    """Memory that the sidecar requests instead of that of the profile."""
+
+    limits_memory: str = ""
+    """Limit of memory instead of that of the profile."""
+
+    ceilings: Amounts = msgspec.field(default_factory=lambda: {"cpu": "600m", "memory": "256Mi"})
+    """What namespaces and annotations may set at most as `requests_cpu`, `requests_memory` and `limits_memory`."""
+
     platform: Literal["kubernetes", "openshift"] = "kubernetes"
     """`openshift`: no user id, because the namespace assigns one."""
 
@@ -109,12 +136,28 @@ class InjectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     state_size: str = "512Mi"
     """Size limit of the volume with checkpoints and dead letters."""
 
-    allow: tuple[str, ...] = ("logs", "exclude", "parser", "profile", "mode", "exit-when", "keep-image-files")
+    allow: tuple[str, ...] = _ALLOWED
     """Names of the annotations (without `log-sidecar/`) that may change a setting."""
 
+    strict: bool = False
+    """Whether the webhook refuses a Pod that cannot have the sidecar. By default it starts without one."""
+
     def resources(self) -> Resources:
-        """Return the resources of the profile."""
-        return (PROFILES | self.profiles)[self.profile]
+        """Return the resources of the profile with the changes of single amounts.
+
+        Kubernetes refuses a request above its limit, so the amount that was not set follows the one that was.
+        """
+        profile = (PROFILES | self.profiles)[self.profile]
+        changed = {"cpu": self.requests_cpu, "memory": self.requests_memory}
+        requests = profile.requests | {name: value for name, value in changed.items() if value}
+        limits = profile.limits | ({"memory": self.limits_memory} if self.limits_memory else {})
+        for name in requests.keys() & limits.keys():
+            if (parse_quantity(requests[name]) or 0) > (parse_quantity(limits[name]) or 0):
+                if name == "memory" and self.limits_memory and not self.requests_memory:
+                    requests[name] = limits[name]
+                else:
+                    limits[name] = requests[name]
+        return Resources(requests, limits)
 
 
 def read_values(text: str, location: str) -> dict[str, Any]:
@@ -143,6 +186,22 @@ def build_settings(values: Any, location: str = "") -> InjectionSettings:
     return settings
 
 
+def extend_settings(settings: InjectionSettings, values: dict[str, Any], location: str) -> InjectionSettings:
+    """Return the settings of the administrator with those of a namespace, which may have only `OF_NAMESPACE`."""
+    if unknown := sorted(set(map(str, values)) - set(OF_NAMESPACE)):
+        raise ConfigurationError(
+            "may not be set for a namespace", location=f"{location}: {unknown[0]}",
+            hint=f"remove it; use {', '.join(OF_NAMESPACE)}",
+        )  # fmt: skip
+    extended = build_settings(msgspec.to_builtins(settings) | values, location)
+    try:
+        restricted = restrict(settings, {name: getattr(extended, name) for name in values})
+    except ValueError as error:
+        name, reason = error.args
+        raise ConfigurationError(reason, location=f"{location}: {name}", hint=_HINT) from None
+    return msgspec.structs.replace(extended, **restricted)
+
+
 def _problem(settings: InjectionSettings) -> str:
     profiles = PROFILES | settings.profiles
     unknown = sorted(set(settings.allow) - set(MAY_BE_ALLOWED))
@@ -159,15 +218,78 @@ def _problem(settings: InjectionSettings) -> str:
 def _problem_of_values(settings: InjectionSettings) -> str:
     if settings.run_as == 0:
         return "run_as: the sidecar does not run as root; use another user id"
-    for field in ("volume_size", "state_size"):
-        if not _QUANTITY.fullmatch(getattr(settings, field)):
+    amounts = {
+        **{field: getattr(settings, field) for field in ("volume_size", "state_size")},
+        **{field: value for field in AMOUNTS if (value := getattr(settings, field))},
+        **{f"ceilings.{name}": value for name, value in settings.ceilings.items()},
+    }
+    for field, value in amounts.items():
+        if not parse_quantity(value):
             return f"{field}: is not a quantity such as 1Gi"
+    if unknown := sorted(settings.ceilings.keys() - {"cpu", "memory"}):
+        return f"ceilings.{unknown[0]}: does not exist; use cpu and memory"
+    if settings.suffix and (problem := suffix_problem(settings.suffix)):
+        return f"suffix: {problem}"
     for field in ("config_map", "secret"):
         if (value := getattr(settings, field)) and not _PLAIN_NAME.fullmatch(value):
             return f"{field}: is not the name of an object in the namespace of the Pod"
-    if settings.sink and (problem := sink_problem(settings.sink)):
-        return f"sink: {problem}"
+    for field, url in (("sink", settings.sink), *(("allow_sinks", url) for url in settings.allow_sinks)):
+        if url and (problem := sink_problem(url)):
+            return f"{field}: {problem}"
     return ""
+
+
+def restrict(settings: InjectionSettings, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes that a namespace or an annotation makes to settings of the administrator.
+
+    Raise ValueError with the name and the reason where a value exceeds what the administrator allows.
+    """
+    for name, value in values.items():
+        if name in AMOUNTS and value and exceeds_ceiling(settings, name, value):
+            raise ValueError(name, f"is more than the ceiling of {settings.ceilings[AMOUNTS[name]]}")
+    sink = values.get("sink")
+    if sink and sink != settings.sink and not _is_allowed_sink(sink, settings.allow_sinks):
+        raise ValueError("sink", "is not in `allow_sinks` of the settings")
+    return {**({"config_map": ""} if sink else {}), **values}
+
+
+AMOUNTS = {"requests_cpu": "cpu", "requests_memory": "memory", "limits_memory": "memory"}
+"""Settings that are an amount → its ceiling."""
+
+
+def exceeds_ceiling(settings: InjectionSettings, name: str, value: str) -> bool:
+    """Return whether an amount is more than a namespace or an annotation may set."""
+    ceiling = settings.ceilings.get(AMOUNTS[name])
+    return ceiling is not None and (parse_quantity(value) or 0) > (parse_quantity(ceiling) or 0)
+
+
+def _is_allowed_sink(url: str, allowed: tuple[str, ...]) -> bool:
+    """Return whether a URL is one of these, with a path that may continue the last word of theirs."""
+    if not allowed:
+        return True
+    parts = urlsplit(url)
+    for each in map(urlsplit, allowed):
+        is_same = parts._replace(path="") == each._replace(path="")
+        path, start = unquote(parts.path).rstrip("/"), unquote(each.path).rstrip("/")
+        rest = path[len(start) :].removeprefix("" if start else "/")
+        if is_same and path.startswith(start) and not set(rest) & {"/", ","}:
+            return True
+    return False
+
+
+def suffix_problem(suffix: str) -> str:
+    """Return what is wrong with a suffix, "" if nothing is."""
+    return "" if _SUFFIX.fullmatch(suffix) else "is not a word of lower-case letters, digits and hyphens"
+
+
+def sink_with_suffix(url: str, suffix: str) -> str | None:
+    """Return the URL of a sink whose index, collection or topic ends with a suffix; None if it names none."""
+    parts = urlsplit(url)
+    if parts.scheme.startswith("mongodb"):
+        query, count = _COLLECTION.subn(rf"\g<0>-{suffix}", parts.query)
+        return parts._replace(query=query).geturl() if count else None
+    is_named = parts.scheme.partition("+")[0] in _NAMED_BY_PATH and parts.path.strip("/")
+    return parts._replace(path=f"{parts.path.rstrip('/')}-{suffix}").geturl() if is_named else None
 
 
 def sink_problem(url: str) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from sidecar.inject.reasons import RefusalReason, Refused
+
+_Item = TypeVar("_Item")
+_Items = Annotated[list[_Item], msgspec.Meta(max_length=1000)]
+"""A list of a Pod. No real one has more items, and some decisions compare items with each other."""
 
 
 class _Mount(msgspec.Struct):
@@ -24,8 +28,8 @@ class _Container(msgspec.Struct):
     name: str
     image: str | None = None
     restartPolicy: str | None = None  # noqa: N815
-    env: list[dict[str, Any]] | None = None
-    volumeMounts: list[_Mount] | None = None  # noqa: N815
+    env: _Items[dict[str, Any]] | None = None
+    volumeMounts: _Items[_Mount] | None = None  # noqa: N815
     securityContext: _SecurityContext | None = None  # noqa: N815
 
 
@@ -34,9 +38,9 @@ class _Volume(msgspec.Struct):
 
 
 class _Spec(msgspec.Struct):
-    containers: list[_Container]
-    initContainers: list[_Container] | None = None  # noqa: N815
-    volumes: list[_Volume] | None = None
+    containers: _Items[_Container]
+    initContainers: _Items[_Container] | None = None  # noqa: N815
+    volumes: _Items[_Volume] | None = None
     securityContext: _SecurityContext | None = None  # noqa: N815
     restartPolicy: str | None = None  # noqa: N815
     terminationGracePeriodSeconds: int | None = None  # noqa: N815

@@ -16,6 +16,7 @@ from sidecar.inject.plan import plan
 from sidecar.inject.reasons import Caution, RefusalReason
 from sidecar.inject.settings import PROFILES, InjectionSettings
 from sidecar.inject.stamp import content_hash, read_stamp, removable, remove
+from tests.support.json_patch import apply_patch
 from tests.support.pods import pods
 
 SETTINGS = InjectionSettings(sink="elasticsearch://elasticsearch.logging:9200/logs")
@@ -348,8 +349,9 @@ def test_every_reason_is_in_a_test() -> None:
     tested = {code.name for _, code in REFUSED} | {code.name for *_, code in CLASSIC if code}
     elsewhere = {"E_HOST_PATH", "E_MOUNT_CONFLICT", "E_DIRECTORY", "E_NO_SINK"}
     of_text = {"E_ALIAS", "E_EDITED", "E_FORM"}  # tests of the text
-    assert tested | elsewhere | of_text == {code.name for code in RefusalReason}
-    assert {code for *_, code in CAUTIONS} | {"W_MASK", "W_UID"} == {code.name for code in Caution}
+    of_webhook = {"E_SETTINGS"}
+    assert tested | elsewhere | of_text | of_webhook == {code.name for code in RefusalReason}
+    assert {code for *_, code in CAUTIONS} | {"W_MASK", "W_UID", "W_NEIGHBOUR"} == {code.name for code in Caution}
 
 
 @pytest.mark.parametrize("place", ["labels", "annotations"])
@@ -366,21 +368,6 @@ def test_a_sidecar_that_another_webhook_made_an_init_container_is_repaired() -> 
     addition = plan(stripped, SETTINGS)
     assert addition.insertions == (Insertion(("spec", "initContainers", 0), "restartPolicy", "Always"),)
     assert apply(stripped, addition.insertions) == result
-
-
-def patched(item: Object, operations: list[Object]) -> Object:
-    """Apply `add` operations of RFC 6902."""
-    result = copy.deepcopy(item)
-    for operation in operations:
-        *path, last = [key.replace("~1", "/").replace("~0", "~") for key in operation["path"].split("/")[1:]]
-        parent: Any = result
-        for key in path:
-            parent = parent[int(key)] if isinstance(parent, list) else parent[key]
-        if isinstance(parent, list):
-            parent.insert(int(last), copy.deepcopy(operation["value"]))
-        else:
-            parent[last] = copy.deepcopy(operation["value"])
-    return result
 
 
 def is_part_of(old: Any, new: Any) -> bool:
@@ -406,7 +393,7 @@ def test_for_every_pod(item: Object, options: InjectionSettings) -> None:
         return
     assert is_part_of(item, result)
     assert plan(result, options).outcome == "unchanged"
-    assert patched(item, json_patch(addition.insertions)) == result
+    assert apply_patch(item, json_patch(addition.insertions)) == result
     stamp = read_stamp(result)
     assert stamp is not None
     assert content_hash(result, stamp.added) == stamp.hash
