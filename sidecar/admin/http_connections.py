@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -58,6 +59,8 @@ class HttpServer:
         self._socket = _listen(host, port, receives_bodies=limits.body_bytes > 0)
         self.port: int = self._socket.getsockname()[1]
         """The port that it listens on, even if the configured port is 0."""
+        self.refusals: Counter[int] = Counter()
+        """HTTP status → requests that were refused with it."""
         self._loop = asyncio.new_event_loop()
         self._open: dict[asyncio.Task[None], None] = {}
         self._large: dict[asyncio.Task[None], None] = {}
@@ -152,10 +155,14 @@ class HttpServer:
             reply = await self._answer(request)
             is_last = self._is_draining or not self._limits.idle_s or not request.may_be_followed
         except RequestRefused as refused:
-            reply = refused.reply
+            reply = self._refuse(refused)
         except asyncio.LimitOverrunError:
-            reply = RequestRefused(431, "the request line and headers are too long").reply
+            reply = self._refuse(RequestRefused(431, "the request line and headers are too long"))
         return encode_reply(reply, method, is_last=is_last), is_last
+
+    def _refuse(self, refused: RequestRefused) -> Reply:
+        self.refusals[refused.reply.status] += 1
+        return refused.reply
 
     def _keep_longest(self) -> None:
         """Let this connection be the last one to be closed above the limit."""

@@ -47,6 +47,7 @@ COMMANDS = {
     "inject": "add the sidecar to the Pods of Kubernetes manifests; every other byte stays",
     "uninject": "remove what `inject` added, byte for byte",
     "lint": "find mistakes in the manifests of Pods with a sidecar",
+    "webhook": "add the sidecar to Pods when they are created; certs prints a certificate for that",
     "schema": "print the JSON Schema of the configuration",
     "plugins": "list the installed sinks, parsers and transforms",
     "completion": "print the script for the completion of bash, zsh or fish",

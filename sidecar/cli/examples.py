@@ -78,6 +78,10 @@ EXAMPLES = {
         "sidecar uninject --in-place deploy/*.yaml",
     ),
     "lint": ("sidecar lint deploy/*.yaml",),
+    "webhook": (
+        "sidecar webhook --settings injection.yaml --cert tls.crt --key tls.key",
+        "sidecar webhook certs --namespace log-sidecar > certs.yaml",
+    ),
     "schema": ("sidecar schema > sidecar.schema.json",),
     "plugins": ("sidecar plugins",),
     "completion": (

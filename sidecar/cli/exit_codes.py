@@ -39,6 +39,7 @@ EXIT_CODES: dict[str, dict[int, str]] = {
     "inject": {1: "a Pod is refused, and the others have the sidecar; or `--check` finds a difference"},
     "uninject": {1: "a Pod is refused; or `--check` finds a difference"},
     "lint": {1: "a mistake was found"},
+    "webhook": {2: "wrong usage, settings, certificate or address; or `openssl` fails"},
     "schema": {},
     "plugins": {},
     "completion": {},

@@ -17,6 +17,7 @@ from tests.chaos.fuzz import (
     native,
     parsing,
     redaction,
+    reviewing,
     transforms,
 )
 
@@ -34,6 +35,8 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "redaction": redaction.check,
     "encoding": encoding.check,
     "detection": detection.check,
+    "review": reviewing.check_review,
+    "manifest": reviewing.check_manifest,
     **{f"convert-{kind}": partial(converting.check, kind) for kind in KINDS_OF_CONVERT},
 }
 """Each takes any bytes, and raises if something is not as it has to be."""

@@ -202,6 +202,8 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
         "inject": [[str(manifest), "--check"], [missing], [str(broken), "--diff"], ["--settings", missing, wrong]],
         "uninject": [[str(manifest), "--check"], [missing]],
         "lint": [[str(manifest)], [str(manifest), "--report", "json"], [missing]],
+        "webhook": [["--settings", missing], ["--settings", wrong], ["--cert", missing], ["--listen", HOSTILE],
+                    ["certs", "--service", HOSTILE], [HOSTILE]],
         "schema": [[]],
         "plugins": [[]],
         "completion": [["bash"], ["--names", "sinks"], [HOSTILE]],

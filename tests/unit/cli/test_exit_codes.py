@@ -68,6 +68,7 @@ ELSEWHERE = {
     ("dead-letters", 3): "tests/integration/sinks",
     ("demo", 1): "tests/end_to_end/cli/test_one_command.py",
     ("uninject", 1): "tests/unit/cli/test_inject.py",
+    ("webhook", 2): "tests/end_to_end/test_webhook.py",
     ("wrap", 0): "tests/end_to_end/test_pod_commands.py",
 }
 """Codes that other tests check, most of them with a server or a running sidecar."""

@@ -1,0 +1,85 @@
+"""`sidecar webhook`: adds the sidecar to Pods when they are created, and makes certificates for that."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from importlib import import_module
+from pathlib import Path
+
+from sidecar.cli.output import put_unchanged
+
+_DIRECTORY = Path("/etc/log-sidecar-webhook/tls")
+_MAX_DAYS = 3650
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_ADDRESS = re.compile(r"(?:(\[[0-9a-fA-F:]+\]|[^\[\]:]*):)?([0-9]{1,5})")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument(
+        "action", choices=["serve", "certs"], nargs="?", default="serve",
+        help="serve: answer the API server (default); certs: print a Secret with a new certificate, and the "
+        "MutatingWebhookConfiguration that trusts it",
+    )  # fmt: skip
+    parser.add_argument("--settings", metavar="FILE", type=Path, help="YAML file with the settings of injection")
+    parser.add_argument(
+        "--namespaces", metavar="DIR", type=Path, help="directory with the settings of namespaces: NAMESPACE.yaml"
+    )
+    parser.add_argument(
+        "--listen", metavar="[HOST:]PORT", type=_address, default="8443", help="address (default: 8443, everywhere)"
+    )
+    parser.add_argument(
+        "--cert", metavar="FILE", type=Path, default=_DIRECTORY / "tls.crt",
+        help="certificate chain as PEM; read again when it changes (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--key", metavar="FILE", type=Path, default=_DIRECTORY / "tls.key",
+        help="key of the certificate as PEM (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--service", metavar="NAME", type=_name, default="log-sidecar-webhook",
+        help="with certs: name of the Service (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--namespace", metavar="NAME", type=_name, default="log-sidecar",
+        help="with certs: namespace of the Service (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--days", metavar="N", type=_days, default=365,
+        help="with certs: days until the certificate ends (default: %(default)s)",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Answer requests until a signal, or print certificates. Return 0."""
+    if options.action == "certs":
+        certs = import_module("sidecar.webhook.certs")
+        files = certs.create_certificates(options.service, options.namespace, options.days)
+        secret = certs.render_secret(options.service, options.namespace, files)
+        configuration = certs.render_configuration(options.service, options.namespace, files.authority)
+        put_unchanged(f"{secret}---\n{configuration}")
+        return 0
+    process = import_module("sidecar.webhook.process")
+    process.serve(options.listen, (options.cert, options.key), options.settings, options.namespaces)
+    return 0
+
+
+def _address(text: str) -> tuple[str, int]:
+    match = _ADDRESS.fullmatch(text)
+    if not match or int(match[2]) > 65535:
+        raise argparse.ArgumentTypeError("is not [HOST:]PORT, such as 8443 or [::]:8443")
+    return (match[1] or "0.0.0.0").strip("[]"), int(match[2])  # noqa: S104 - the API server asks from another machine
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError("is not the name of an object")
+    return text
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"is not a number from 1 to {_MAX_DAYS}")
+    return int(text)
