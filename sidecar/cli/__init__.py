@@ -46,6 +46,7 @@ COMMANDS = {
     "demo": "show that no line is lost or stored twice when the sidecar is killed",
     "inject": "add the sidecar to the Pods of Kubernetes manifests; every other byte stays",
     "uninject": "remove what `inject` added, byte for byte",
+    "policy": "print admission policies by which the API server adds the sidecar to Pods",
     "lint": "find mistakes in the manifests of Pods with a sidecar",
     "webhook": "add the sidecar to Pods when they are created; certs prints a certificate for that",
     "schema": "print the JSON Schema of the configuration",

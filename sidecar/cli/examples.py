@@ -77,6 +77,10 @@ EXAMPLES = {
         "sidecar uninject deployment.yaml",
         "sidecar uninject --in-place deploy/*.yaml",
     ),
+    "policy": (
+        "sidecar policy --settings injection.yaml | kubectl apply -f -",
+        "sidecar policy --settings injection.yaml --api v1beta1 > policy.yaml",
+    ),
     "lint": ("sidecar lint deploy/*.yaml",),
     "webhook": (
         "sidecar webhook --settings injection.yaml --cert tls.crt --key tls.key",

@@ -38,6 +38,7 @@ EXIT_CODES: dict[str, dict[int, str]] = {
     "demo": {1: "a line was lost or stored twice"},
     "inject": {1: "a Pod is refused, and the others have the sidecar; or `--check` finds a difference"},
     "uninject": {1: "a Pod is refused; or `--check` finds a difference"},
+    "policy": {2: "wrong usage, or settings that no policy can follow"},
     "lint": {1: "a mistake was found"},
     "webhook": {2: "wrong usage, settings, certificate or address; or `openssl` fails"},
     "schema": {},

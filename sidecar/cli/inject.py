@@ -14,6 +14,13 @@ from sidecar.inject.settings import InjectionSettings, build_settings, read_valu
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_file_argument(parser)
+    add_settings_options(parser)
+    add_output_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_settings_options(parser: argparse.ArgumentParser) -> None:
+    """Add the settings of injection."""
     parser.add_argument("--settings", metavar="FILE", type=Path, help="YAML file with the settings of injection")
     parser.add_argument(
         "--sink", metavar="URL", help="where the logs go, without credentials; overrides the settings"
@@ -23,17 +30,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="ConfigMap with sidecar.yaml as the configuration; overrides the settings",
     )
-    add_output_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the manifests with the sidecar. Return 1 if a Pod is refused, or if --check finds a difference."""
-    settings = _settings(options)
+    settings = read_settings(options)
     return change_files(options, lambda text: inject(text, settings, is_forced=options.force))
 
 
-def _settings(options: argparse.Namespace) -> InjectionSettings:
+def read_settings(options: argparse.Namespace) -> InjectionSettings:
+    """Return the settings of the file and the options. Raise ConfigurationError for a mistake."""
     values = {}
     if options.settings:
         try:

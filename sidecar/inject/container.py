@@ -18,13 +18,14 @@ USER_ID = 10001
 PROBE_PERIOD_S = 120
 _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _COPY_DIRECTORY = "/log-sidecar-copy"
-_DEFAULT_GRACE_S = 30
+DEFAULT_GRACE_S = 30
+"""What Kubernetes takes where a Pod has no terminationGracePeriodSeconds."""
 
 
 def default_grace(spec: Object) -> int:
     """Return the grace period of the Pod, or what Kubernetes takes where a Pod has none."""
     grace = spec.get("terminationGracePeriodSeconds")
-    return _DEFAULT_GRACE_S if grace is None else int(grace)
+    return DEFAULT_GRACE_S if grace is None else int(grace)
 
 
 def has_token(spec: Object) -> bool:

@@ -29,7 +29,8 @@ SYSTEM_DIRECTORIES = frozenset((
 ))  # fmt: skip
 """Directories that no new volume may hide."""
 
-_SYSTEM_TREES = ("/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/lib64/", "/proc/", "/sbin/", "/sys/", "/usr/bin/")
+SYSTEM_TREES = ("/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/lib64/", "/proc/", "/sbin/", "/sys/", "/usr/bin/")
+"""Trees in which no new volume may be."""
 
 IMAGE_DIRECTORIES = frozenset((
     "/var/log", "/var/log/apache2", "/var/log/apt", "/var/log/httpd", "/var/log/mysql", "/var/log/nginx",
@@ -39,7 +40,8 @@ IMAGE_DIRECTORIES = frozenset((
 """Directories in which well-known images have files, links or an owner that a new volume hides."""
 
 _MAX_SHARES = 100
-_NOT_WRITABLE = {"configMap", "secret", "projected", "downwardAPI", "image"}
+NOT_WRITABLE = {"configMap", "secret", "projected", "downwardAPI", "image"}
+"""Types of volumes that applications cannot write to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _shares_of(
 ) -> Iterator[Share]:
     mounts = list(container.get("volumeMounts") or [])
     missing = []
-    directories = _without_nested(map(directory_of, globs))
+    directories = outermost(map(directory_of, globs))
     for directory in directories:
         covering = [mount for mount in mounts if is_below(directory, mount["mountPath"])]
         if covering:
@@ -137,7 +139,7 @@ def _shares_of(
             missing.append(directory)
     for mount in mounts:
         is_inside = any(is_below(mount["mountPath"], path) and mount["mountPath"] != path for path in directories)
-        if is_inside and not _NOT_WRITABLE & kinds.get(mount["name"], {}).keys():
+        if is_inside and not NOT_WRITABLE & kinds.get(mount["name"], {}).keys():
             _check_existing(mount, kinds, settings)
             yield _existing(container["name"], mount)
     for directory in _join(missing):
@@ -152,8 +154,8 @@ def _existing(container: str, mount: Object) -> Share:
 def _check_existing(mount: Object, kinds: dict[str, Object], settings: InjectionSettings) -> None:
     # A volume that the Pod does not define is a claim template of a StatefulSet.
     kind = kinds.get(mount["name"], {}).keys()
-    if _NOT_WRITABLE & kind:
-        (found,) = _NOT_WRITABLE & kind
+    if NOT_WRITABLE & kind:
+        (found,) = NOT_WRITABLE & kind
         raise Refused(
             RefusalReason.E_MOUNT_CONFLICT,
             f"{mount['mountPath']} is a volume of the type {found}; log to another directory",
@@ -166,13 +168,14 @@ def _check_existing(mount: Object, kinds: dict[str, Object], settings: Injection
 
 
 def _check_new(path: str) -> None:
-    if path in SYSTEM_DIRECTORIES or f"{path}/".startswith(_SYSTEM_TREES):
+    if path in SYSTEM_DIRECTORIES or f"{path}/".startswith(SYSTEM_TREES):
         raise Refused(
             RefusalReason.E_DIRECTORY, f"an empty volume at {path} would hide the system; name a deeper directory"
         )
 
 
-def _without_nested(directories: Iterable[str]) -> list[str]:
+def outermost(directories: Iterable[str]) -> list[str]:
+    """Return the directories that are not inside of another one."""
     ordered = sorted(set(directories))
     return [path for path in ordered if not any(path != other and is_below(path, other) for other in ordered)]
 

@@ -19,6 +19,7 @@ STATUS = "log-sidecar/status"
 REFUSED = "log-sidecar/refused"
 REPAIRED = "log-sidecar/repaired"
 INJECTED = "log-sidecar/injected"
+INJECTION = "log-sidecar/injection"
 EVICTABLE = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 
 

@@ -20,7 +20,8 @@ from sidecar.inject.stamp import build_stamp, read_stamp
 MESH_PROXIES = ("istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane", "envoy")
 """Native sidecars that the sidecar starts after, so that its last batch has a network when the Pod ends."""
 
-_MIN_GRACE_S = 10
+MIN_GRACE_S = 10
+"""Grace period below which a caution is given."""
 
 
 def plan(pod: Object, settings: InjectionSettings, *, with_label: bool = True) -> Addition:
@@ -50,7 +51,7 @@ def _plan(pod: Object, settings: InjectionSettings, labels: Object) -> Addition:
     _check_exit(spec, options)
     globs = list(globs_by_container(options.logs, spec["containers"][0]["name"]))
     access = share_logs(spec, globs, options)
-    volumes = _volumes(spec, options, access)
+    volumes = build_volumes(spec, options, access)
     annotations, evictable = _evictable(pod, volumes)
     insertions = list(_insertions(spec, options, access, volumes))
     cautions += [*access.cautions, *_cautions(spec, options), *user_cautions(spec, options, access), *evictable]
@@ -111,8 +112,8 @@ def _check_exit(spec: Object, options: InjectionSettings) -> None:
 
 def _cautions(spec: Object, options: InjectionSettings) -> Iterator[Note]:
     grace = default_grace(spec)
-    if grace < _MIN_GRACE_S:
-        yield Note(Caution.W_GRACE, f"terminationGracePeriodSeconds is {grace}; use at least {_MIN_GRACE_S}")
+    if grace < MIN_GRACE_S:
+        yield Note(Caution.W_GRACE, f"terminationGracePeriodSeconds is {grace}; use at least {MIN_GRACE_S}")
     if spec.get("hostNetwork"):
         yield Note(Caution.W_HOSTNET, "ports of the sidecar are ports of the node")
     image = options.image.rpartition("/")[2]
@@ -165,7 +166,8 @@ def _position(spec: Object) -> int:
     return proxies[-1] + 1 if proxies else 0
 
 
-def _volumes(spec: Object, options: InjectionSettings, access: LogAccess) -> list[Object]:
+def build_volumes(spec: Object, options: InjectionSettings, access: LogAccess) -> list[Object]:
+    """Return the volumes that the Pod gets: those for new log directories come first."""
     volumes: list[Object] = [
         {"name": name, "emptyDir": {"sizeLimit": options.volume_size}} for name in access.new_volumes()
     ]

@@ -73,3 +73,137 @@ def pods(draw: st.DrawFn) -> Object:
         if annotations:
             pod["metadata"]["annotations"] = annotations
     return pod
+
+
+def pod(
+    mounts: list[Object] | None = None, volumes: list[Object] | None = None, annotations: Object | None = None,
+    container: Object | None = None, **spec: Any,
+) -> Object:  # fmt: skip
+    """Return a Pod with the container `web`. `annotations` have names without their prefix."""
+    web: Object = {"name": "web", "image": "nginx:1.27", **(container or {})}
+    if mounts is not None:
+        web["volumeMounts"] = mounts
+    item: Object = {"metadata": {"name": "shop"}, "spec": {"containers": [web], **spec}}
+    if volumes is not None:
+        item["spec"]["volumes"] = volumes
+    if annotations:
+        item["metadata"]["annotations"] = {f"log-sidecar/{name}": value for name, value in annotations.items()}
+    return item
+
+
+def _on(path: str, kind: Object, **mount: str) -> Object:
+    """Return a Pod whose container has a volume of this kind at a path."""
+    return pod([{"name": "v", "mountPath": path, **mount}], [{"name": "v", **kind}])
+
+
+def _with(item: Object, **metadata: Object) -> Object:
+    return {**item, "metadata": {**item["metadata"], **metadata}}
+
+
+def _two(logs: str, mounts: list[Object] | None = None) -> Object:
+    item = pod(mounts, [{"name": "v", "emptyDir": {}}] if mounts else None, annotations={"logs": logs})
+    item["spec"]["containers"].append({"name": "log-worker", "image": "worker:1"})
+    return item
+
+
+def _users(container: Object, whole: Object | None = None) -> Object:
+    return pod(container={"securityContext": container}, securityContext=whole or {})
+
+
+def _inits(*names: str) -> Object:
+    return pod(initContainers=[{"name": name, "image": f"{name}:1"} for name in names])
+
+
+_D = "/var/log/app"
+_EMPTY: Object = {"emptyDir": {}}
+_EVICTABLE = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+_CLAIM_TEMPLATE = {
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+_PROJECTED = {"sources": [{"configMap": {"name": "c"}}]}
+_ITEMS = {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}
+
+TABLE: dict[str, tuple[Object, str]] = {
+    "nothing": (pod(), ""),
+    "emptyDir": (_on(_D, _EMPTY), ""),
+    "emptyDir above": (_on("/var/log", _EMPTY), ""),
+    "sub-path": (_on(_D, _EMPTY, subPath="part"), ""),
+    "sub-path by expression": (
+        pod(
+            [{"name": "v", "mountPath": _D, "subPathExpr": "$(NAME)"}],
+            [{"name": "v", **_EMPTY}],
+            container={"env": [{"name": "NAME", "value": "x"}]},
+        ),
+        "",
+    ),
+    "claim": (_on(_D, {"persistentVolumeClaim": {"claimName": "data"}}), ""),
+    "ephemeral": (_on(_D, {"ephemeral": {"volumeClaimTemplate": _CLAIM_TEMPLATE}}), ""),
+    "csi": (_on(_D, {"csi": {"driver": "example.com"}}), ""),
+    "nfs": (_on(_D, {"nfs": {"server": "nfs.example", "path": "/"}}), ""),
+    "the deepest of two volumes": (
+        pod(
+            [{"name": "a", "mountPath": "/var/log"}, {"name": "b", "mountPath": _D}],
+            [{"name": "a", **_EMPTY}, {"name": "b", **_EMPTY}],
+        ),
+        "",
+    ),
+    "a volume elsewhere": (_on("/var/log/application", _EMPTY), ""),
+    "slash at the end": (_on(f"{_D}/", _EMPTY), "a mount path has a form"),
+    "volume below": (_on(f"{_D}/deep", _EMPTY), "a volume is mounted below"),
+    "ConfigMap below": (_on(f"{_D}/conf", {"configMap": {"name": "c"}}), "a volume is mounted below"),
+    "ConfigMap": (_on(_D, {"configMap": {"name": "c"}}), "E_MOUNT_CONFLICT"),
+    "Secret": (_on(_D, {"secret": {"secretName": "s"}}), "E_MOUNT_CONFLICT"),
+    "projected": (_on(_D, {"projected": _PROJECTED}), "E_MOUNT_CONFLICT"),
+    "downward API": (_on(_D, {"downwardAPI": _ITEMS}), "E_MOUNT_CONFLICT"),
+    "hostPath": (_on(_D, {"hostPath": {"path": "/var/log"}}), "E_HOST_PATH"),
+    "glob": (pod(annotations={"logs": "/srv/logs/*.log"}), ""),
+    "glob of any depth": (pod(annotations={"logs": "/srv/logs/a-[0-9]/**/*.log"}), ""),
+    "glob in a directory of the image": (pod(annotations={"logs": "/var/log/nginx/*.log"}), ""),
+    "glob without a wildcard": (pod(annotations={"logs": "/srv/logs/app.log"}), ""),
+    "glob of a container": (_two("log-worker:/srv/worker/*.log"), ""),
+    "glob of a container with its volume": (_two("web:/srv/*.log", [{"name": "v", "mountPath": "/srv"}]), ""),
+    "several globs": (pod(annotations={"logs": "/srv/a/*.log,/srv/b/*.log"}), "is not one absolute glob"),
+    "several containers": (_two("web:/srv/a/*.log, log-worker:/srv/b/*.log"), "is not one absolute glob"),
+    "glob with a quote": (pod(annotations={"logs": '/srv/a"b/*.log'}), "is not one absolute glob"),
+    "glob that is not normal": (pod(annotations={"logs": "/srv//logs/./*.log"}), "is not one absolute glob"),
+    "relative glob": (pod(annotations={"logs": "app.log"}), "is not one absolute glob"),
+    "glob that climbs": (pod(annotations={"logs": "/srv/../etc/*.log"}), "is not one absolute glob"),
+    "glob of no container": (pod(annotations={"logs": "missing:/srv/*.log"}), "E_NO_CONTAINER"),
+    "glob in the system": (pod(annotations={"logs": "/etc/app/*.log"}), "E_DIRECTORY"),
+    "glob in the root": (pod(annotations={"logs": "/*.log"}), "E_DIRECTORY"),
+    "glob in /opt": (pod(annotations={"logs": "/opt/*.log"}), "E_DIRECTORY"),
+    "profile": (pod(annotations={"profile": "busy"}), ""),
+    "unknown profile": (pod(annotations={"profile": "enormous"}), "E_ANNOTATION"),
+    "parsers": (pod(annotations={"parser": "json,plain"}), ""),
+    "wrong parser": (pod(annotations={"parser": "{}"}), "E_ANNOTATION"),
+    "exclude": (pod(annotations={"exclude": "*.gz"}), "log-sidecar/exclude is not read"),
+    "files of the image": (pod(annotations={"keep-image-files": "true"}), "log-sidecar/keep-image-files is not read"),
+    "classic": (pod(annotations={"mode": "classic"}), "log-sidecar/mode is not read"),
+    "sink": (pod(annotations={"sink": "https://elsewhere.example"}), "log-sidecar/sink is not read"),
+    "typing mistake": (pod(annotations={"lgos": "/srv/*.log"}), ""),
+    "user": (_users({"runAsUser": 101}), ""),
+    "user and group": (_users({"runAsUser": 101, "runAsGroup": 7}), ""),
+    "user of the Pod": (_users({}, {"runAsUser": 102, "runAsGroup": 8}), ""),
+    "user of both": (_users({"runAsUser": 101}, {"runAsUser": 102, "runAsGroup": 8}), ""),
+    "root": (_users({"runAsUser": 0}, {"runAsUser": 102, "runAsGroup": 8}), ""),
+    "group of the volumes": (_users({}, {"fsGroup": 5}), ""),
+    "long grace": (pod(terminationGracePeriodSeconds=60), ""),
+    "short grace": (pod(terminationGracePeriodSeconds=5), ""),
+    "Job": (pod(restartPolicy="Never"), ""),
+    "network of the node": (pod(hostNetwork=True), ""),
+    "no token": (pod(automountServiceAccountToken=False), ""),
+    "init container": (_inits("migrate"), ""),
+    "mesh proxy": (_inits("istio-proxy", "migrate"), ""),
+    "mesh proxy in the middle": (_inits("istio-init", "linkerd-proxy", "migrate"), ""),
+    "Windows by its node": (pod(nodeSelector={"kubernetes.io/os": "windows"}), "E_WINDOWS"),
+    "Windows": (pod(os={"name": "windows"}), "E_WINDOWS"),
+    "reserved name of a volume": (pod(volumes=[{"name": "log-sidecar-state", **_EMPTY}]), "E_NAME_TAKEN"),
+    "reserved name of a container": (_inits("log-sidecar-copy"), "E_NAME_TAKEN"),
+    "labels": (_with(pod(), labels={"app": "shop"}), ""),
+    "label of an injected Pod": (_with(pod(), labels={"log-sidecar/injected": "maybe"}), ""),
+    "evictable volumes": (_with(pod(), annotations={_EVICTABLE: "scratch"}), ""),
+    "refused by a label": (_with(pod(), labels={"log-sidecar/inject": "false"}), "-"),
+    "refused by an annotation": (_with(pod(), annotations={"log-sidecar/inject": "false"}), "-"),
+}
+"""What a Pod is about → the Pod, as the API server accepts it, and what a policy says that leaves it: "" if it adds,
+"-" if it says nothing."""

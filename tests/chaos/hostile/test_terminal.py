@@ -201,6 +201,7 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
         "demo": [["--folder", str(played)]],
         "inject": [[str(manifest), "--check"], [missing], [str(broken), "--diff"], ["--settings", missing, wrong]],
         "uninject": [[str(manifest), "--check"], [missing]],
+        "policy": [["--sink", HOSTILE], ["--config-map", HOSTILE], ["--settings", str(broken)]],
         "lint": [[str(manifest)], [str(manifest), "--report", "json"], [missing]],
         "webhook": [["--settings", missing], ["--settings", wrong], ["--cert", missing], ["--listen", HOSTILE],
                     ["certs", "--service", HOSTILE], [HOSTILE]],

@@ -8,13 +8,15 @@ import json
 import os
 import pty
 import select
+import ssl
 import subprocess
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
@@ -117,6 +119,19 @@ class Cluster:
             raise KubectlFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
+    def admit(self, namespace: str, item: Object) -> Admitted:
+        """What the API server would make of a Pod; nothing is created. Raises `HTTPError` when it is refused."""
+        access = yaml.safe_load((self.home / "conf/admin.kubeconfig").read_text())
+        url = f"{access['clusters'][0]['cluster']['server']}/api/v1/namespaces/{namespace}/pods?dryRun=All"
+        headers = {
+            "Authorization": f"Bearer {access['users'][0]['user']['token']}",
+            "Content-Type": "application/json",
+        }
+        trust = ssl.create_default_context(cafile=self.home / "pki/ca.crt")
+        data = json.dumps({"apiVersion": "v1", "kind": "Pod", **item}).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), context=trust, timeout=30) as answer:
+            return Admitted(json.load(answer), answer.headers.get_all("Warning") or [])
+
     def shell(self, script: str) -> None:
         """Run a script on the node, as root."""
         _node("in", "sh", "-c", script)
@@ -146,6 +161,13 @@ class Cluster:
         finally:
             space.let_go()
             self.kubectl("delete", "namespace", name, "--wait=false")
+
+
+class Admitted(NamedTuple):
+    """A Pod after admission, and what the API server warned of."""
+
+    pod: Object
+    warnings: list[str]
 
 
 class KubectlFailed(Exception):

@@ -54,6 +54,8 @@ CASES = [
     (["inject", "pod.yaml", "--sink", "elasticsearch://search:9200/logs", "--check"], 1),
     (["inject", "none.yaml"], 2),
     (["uninject", "pod.yaml"], 0),
+    (["policy", "--sink", "elasticsearch://search:9200/logs"], 0),
+    (["policy"], 2),
     (["lint", "by-hand.yaml"], 1),
     (["lint", "none.yaml"], 2),
     (["schema"], 0),

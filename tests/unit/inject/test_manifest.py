@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.inject import names
+from sidecar.inject.addition import apply
 from sidecar.inject.manifest import Edited, Manifest, inject, uninject
 from sidecar.inject.nodes import ManifestError
+from sidecar.inject.plan import plan
 from sidecar.inject.settings import InjectionSettings
-from tests.support.pods import Object, pods
+from tests.support.pods import TABLE, Object, pods
 
 SETTINGS = InjectionSettings(sink="elasticsearch://elasticsearch.logging:9200/logs")
 OTHER = InjectionSettings(config_map="shop-logs", secret="shop-keys", profile="busy", volume_size="2Gi")
@@ -52,6 +54,7 @@ def removed_lines(before: str, after: str) -> list[str]:
 def check_round_trip(text: str) -> Edited:
     """Assert what holds for every text, and return the one with the sidecar."""
     edited = inject(text, SETTINGS)
+    check_values(text, edited)
     assert uninject(edited.text).text == text
     again = inject(edited.text, SETTINGS)
     assert again.text == edited.text
@@ -60,6 +63,16 @@ def check_round_trip(text: str) -> Edited:
     assert upgraded.text == inject(text, OTHER).text
     assert uninject(upgraded.text).text == text
     return edited
+
+
+def check_values(text: str, edited: Edited) -> None:
+    """Assert that each Pod of the text, read as values, became what the decision about these values says."""
+    for before, after, outcome in zip(Manifest(text).pods, Manifest(edited.text).pods, edited.outcomes, strict=True):
+        item = before.value()
+        addition = plan(item, SETTINGS, with_label=names.INJECTED in str(after.value().get("metadata")))
+        is_text = outcome.refusal is not None and outcome.refusal.code.name in ("E_ALIAS", "E_FORM")
+        assert after.value() == (item if is_text else apply(item, addition.insertions))
+        assert is_text or outcome.refusal == addition.refusal
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
@@ -165,6 +178,15 @@ def test_for_every_manifest(
         assert not {"E_FORM", "E_ALIAS"} & set(refusals(edited))
     if style in ("json", "line", "tabs"):
         json.loads(edited.text)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_each_row_of_the_table_in_each_kind_and_style(name: str) -> None:
+    """Give each row a kind of object and a style of text, so that together they have all."""
+    number, (item, _) = list(TABLE).index(name), TABLE[name]
+    kind, style = sorted(KINDS)[number % len(KINDS)], sorted(WRITERS)[number % len(WRITERS)]
+    edited = check_round_trip(WRITERS[style]([wrapped(kind, item)]))
+    assert len(edited.outcomes) == 1
 
 
 def with_comments(text: str, seed: int) -> str:
