@@ -104,6 +104,7 @@ docs: $(READY)
 	$(BIN)/python -m tests.support.settings_reference
 	$(BIN)/python -m tests.support.supported_logs
 	$(BIN)/python -m tests.support.commands_reference
+	$(BIN)/python -m tests.support.metrics_reference
 
 man: $(READY)
 	$(BIN)/python -m tests.support.man_pages build/man

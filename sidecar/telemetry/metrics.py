@@ -40,7 +40,7 @@ class _SnapshotCollector(Collector):
 
 
 def metric_families(snapshot: Snapshot) -> Iterator[Metric]:
-    """Yield every metric. docs/reference/metrics.md has the same list, and a test compares them."""
+    """Yield every metric. `make docs` writes docs/reference/metrics.md from them."""
     yield _gauge(
         "build_info", "Version of the sidecar in the label `version`; the value is 1.", ["version"],
         [((snapshot.version,), 1)],
@@ -64,18 +64,22 @@ def metric_families(snapshot: Snapshot) -> Iterator[Metric]:
     )
     yield _gauge("open_files", "Files that are open now.", [], [((), snapshot.open_files)])
     yield _gauge("open_files_limit", "Maximum number of open files.", [], [((), snapshot.open_files_limit)])
-    yield _gauge("memory_limit_bytes", "Limit of the bytes in flight.", [], [((), snapshot.memory_limit)])
+    yield _gauge("memory_limit_bytes", "Limit of the bytes in flight (`limits.memory`).", [],
+                 [((), snapshot.memory_limit)])  # fmt: skip
     yield _gauge(
         "watch_notifications", "1 if the kernel reports new files, 0 if only scans find them.", [],
         [((), float(snapshot.watches == "notifications"))],
     )  # fmt: skip
     yield _gauge(
-        "loop_age_seconds", "Seconds since the main loop, the watcher or a shipper last made progress.", ["loop"],
+        "loop_age_seconds",
+        "Seconds since the main loop, a watcher (`watcher of PIPELINE`) or a shipper (`PIPELINE to SINK`) last made "
+        "progress. A loop is stuck from 60 on.", ["loop"],
         [((name,), age_s) for name, age_s in snapshot.loops.items()],
     )  # fmt: skip
     uncopied = snapshot.dead_letters_uncopied
     yield _gauge(
-        "dead_letters_uncopied", "Dead letters that the sink of dead_letters.to does not have yet.", [],
+        "dead_letters_uncopied",
+        "Dead letters that the sink of `dead_letters.to` does not have yet; missing without such a sink.", [],
         [] if uncopied is None else [((), uncopied)],
     )  # fmt: skip
     yield from _retained_file_metrics(snapshot)
@@ -98,11 +102,13 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     )
     yield counter("unparsed_lines", "Lines that no parser accepted; they are shipped as `message`.", "unparsed")
     yield _gauge(
-        "unparsed_share", "Share of the last 1,000 lines that no parser accepted.", _SINK_LABELS,
+        "unparsed_share", "Share of the last 1,000 lines that no parser accepted; 0 for fewer lines.", _SINK_LABELS,
         [(place, each.counters.unparsed_share) for place, each in placed],
     )  # fmt: skip
     yield counter(
-        "parse_timeouts", "Times that a configured pattern exceeded its time limit on a line.", "parse_timeouts"
+        "parse_timeouts",
+        "Texts on which a pattern of `regex`, `grok` or `redact` exceeded its time limit (0.1 s): improve it.",
+        "parse_timeouts",
     )
     yield counter("undecodable_lines", "Lines that are not valid in their encoding.", "undecodable")
     failures = [
@@ -113,7 +119,9 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
         [*_SINK_LABELS, "transform"], failures,
     )  # fmt: skip
     yield counter(
-        "diverted_documents", "Documents sent to the fallback index or collection because of max_targets.", "diverted"
+        "diverted_documents",
+        "Documents sent to the fallback index or collection because of `max_targets`.",
+        "diverted",
     )
     yield counter("duplicates", "Documents that the sink had already stored.", "duplicates")
     yield counter(
@@ -131,13 +139,14 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     )
     parked = [((*place, item.target), item.bytes) for place, each in placed for item in each.parked]
     yield _gauge(
-        "parked_bytes", "Bytes that wait in their files because their target accepts no documents.",
+        "parked_bytes", "Bytes that stay in their files because their index or collection accepts no documents.",
         [*_SINK_LABELS, "target"], parked,
     )  # fmt: skip
     yield gauge("in_flight_bytes", "Bytes of log in requests without a result.", "in_flight_bytes")
     yield gauge("requests_in_flight", "Requests without a result.", "requests_in_flight")
     yield gauge(
-        "max_requests_in_flight", "How many requests may be in flight now. It adapts to how fast the sink answers.",
+        "max_requests_in_flight",
+        "How many requests may be in flight now. With `workers: auto` it adapts to how fast the sink answers.",
         "max_requests_in_flight",
     )  # fmt: skip
     yield gauge("compressing", "1 if documents for the sink are compressed when they are built.", "is_compressing")
@@ -149,15 +158,22 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
                      [(place, each.counters.documents) for place, each in placed])  # fmt: skip
     states = [((*place, state), float(each.state == state)) for place, each in placed for state in _STATES]
     yield _gauge(
-        "sink_state", "1 for the current state of a sink, 0 for all other states.", [*_SINK_LABELS, "state"], states
-    )
+        "sink_state",
+        "1 for the current state of a sink, 0 for all others: `new`, `up`, `interrupted` (by an error that should "
+        "end within seconds), `retrying`, `misconfigured`, or `blocked` when the state cannot be written.",
+        [*_SINK_LABELS, "state"], states,
+    )  # fmt: skip
     since = [(place, each.since) for place, each in placed]
     yield _gauge(
         "sink_state_since_timestamp_seconds", "When the sink entered its state, in seconds since the epoch.",
         _SINK_LABELS, since,
     )  # fmt: skip
     last = [((*place, each.error_class), 1.0) for place, each in placed if each.error_class]
-    yield _gauge("sink_last_fault", "1 for the kind of the last error of a sink.", [*_SINK_LABELS, "reason"], last)
+    yield _gauge(
+        "sink_last_fault",
+        "1 for the kind of the last error of a sink: `unavailable`, `too_large` or `misconfigured`.",
+        [*_SINK_LABELS, "reason"], last,
+    )  # fmt: skip
     yield from _outcome_metrics(placed)
 
 
@@ -191,7 +207,7 @@ def _outcome_metrics(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) ->
     )
     yield by_reason(
         "filtered_lines",
-        "Lines that the configuration or an ingest pipeline dropped.",
+        "Lines that the configuration dropped, or an ingest pipeline (reason `ingest_pipeline`).",
         lambda counters: counters.lines,
         "filtered:",
     )
@@ -199,7 +215,11 @@ def _outcome_metrics(placed: Sequence[tuple[tuple[str, ...], ShipperStatus]]) ->
         "skipped_bytes", "Bytes that are not shipped, such as empty lines and holes of sparse files.",
         lambda counters: counters.bytes, "skipped:",
     )  # fmt: skip
-    yield by_reason("dead_letters", "Documents that the sink rejected.", lambda counters: counters.refusals)
+    yield by_reason(
+        "dead_letters",
+        "Documents that the sink rejected, by the kind of the reason.",
+        lambda counters: counters.refusals,
+    )
     dropped = [(place, each.counters.dead_letters_dropped) for place, each in placed]
     yield _counter(
         "dead_letters_dropped", "Dead letters that were dropped to make room for new ones.", _SINK_LABELS, dropped
@@ -223,16 +243,17 @@ def _retained_file_metrics(snapshot: Snapshot) -> Iterator[Metric]:
 
     yield gauge(
         "held_files",
-        "Files that are still read, although they were deleted or renamed to a name that paths does not match.",
+        "Files that were deleted, or renamed to a name that `paths` does not match, and are still read.",
         "held",
     )
     yield gauge(
         "held_bytes",
-        "Undelivered bytes of files that were deleted, or renamed to a name that paths does not match.",
+        "Undelivered bytes of files that were deleted, or renamed to a name that `paths` does not match.",
         "held_bytes",
     )
     yield _gauge(
-        "held_limit_bytes", "Maximum undelivered bytes of deleted files for each pipeline.", [],
+        "held_limit_bytes",
+        "Maximum undelivered bytes of deleted files for each pipeline (`limits.deleted_files`).", [],
         [((), snapshot.held_limit)],
     )  # fmt: skip
     yield gauge("file_bytes", "Size of all tracked files.", "bytes")
@@ -241,25 +262,27 @@ def _retained_file_metrics(snapshot: Snapshot) -> Iterator[Metric]:
 def _volume_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     logs = [each for each in snapshot.volumes if each.pipeline]
     state = [each for each in snapshot.volumes if not each.pipeline]
-    yield _gauge("volume_used_bytes", "Bytes used on the volume with the logs of a pipeline.", ["pipeline"],
+    yield _gauge("volume_used_bytes",
+                 "Bytes used on the volume with the logs of a pipeline; with `limits.volume_size` the size of its "
+                 "files.", ["pipeline"],
                  [((each.pipeline,), each.used) for each in logs])  # fmt: skip
     yield _gauge("volume_limit_bytes",
-                 "Size in bytes of the volume with the logs of a pipeline, without the blocks reserved for root.",
-                 ["pipeline"], [((each.pipeline,), each.limit) for each in logs])  # fmt: skip
+                 "Size of that volume without the blocks reserved for root, or `limits.volume_size`.", ["pipeline"],
+                 [((each.pipeline,), each.limit) for each in logs])  # fmt: skip
     yield _gauge("state_volume_used_bytes", "Bytes used on the volume with the state.", [],
                  [((), each.used) for each in state])  # fmt: skip
     yield _gauge("state_volume_limit_bytes",
-                 "Size in bytes of the volume with the state, without the blocks reserved for root.", [],
+                 "Size of the volume with the state, without the blocks reserved for root.", [],
                  [((), each.limit) for each in state])  # fmt: skip
     yield _gauge("dead_letters_used_bytes", "Bytes of documents in the dead letters.", [],
                  [((), snapshot.dead_letters_size)])  # fmt: skip
-    yield _gauge("dead_letters_limit_bytes", "Limit of the bytes of documents in the dead letters.", [],
+    yield _gauge("dead_letters_limit_bytes", "Limit of these bytes (`dead_letters.max_size`).", [],
                  [((), snapshot.dead_letters_limit)])  # fmt: skip
 
 
 def _configuration_metrics(configuration: ConfigurationStatus) -> Iterator[Metric]:
     yield _counter(
-        "config_reloads", "Reloads of the configuration, by result.", ["result"],
+        "config_reloads", "Reloads of the configuration: `taken` or `refused`.", ["result"],
         [(("taken",), configuration.taken), (("refused",), configuration.refused)],
     )  # fmt: skip
     yield _gauge("config_last_reload_successful", "1 if the newest configuration is in use, 0 if it was refused.", [],
@@ -282,8 +305,12 @@ def _balance_metrics(snapshot: Snapshot) -> Iterator[Metric]:
         sizes.append(((balance.sink, "unsettled", ""), balance.unsettled))
         lines += [((balance.sink, *_split_outcome(name)), count) for name, count in sorted(balance.lines.items())]
     labels = ["sink", "what", "reason"]
-    yield _gauge("balance_bytes", "Bytes of all files since the state was created, by outcome.", labels, sizes)
-    yield _gauge("balance_lines", "Lines of all files since the state was created, by outcome.", labels, lines)
+    yield _gauge(
+        "balance_bytes",
+        "Bytes of all files since the state was created, by outcome: `stored` (reason `failure_store`: in the failure"
+        " store of a data stream), `dead_letter`, `filtered`, `skipped`, `lost` or `unsettled`.", labels, sizes,
+    )  # fmt: skip
+    yield _gauge("balance_lines", "The same in lines, without `unsettled`.", labels, lines)
 
 
 def _split_outcome(outcome: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from sidecar.cli.examples import EXAMPLES
 from sidecar.cli.exit_codes import COMMON, EXIT_CODES
 from sidecar.lib.settings_model import field_descriptions
 from sidecar.sinks import registry
+from tests.support.commands_reference import help_of, subparsers, value_of
 from tests.support.settings_reference import TABLES, default_of
 
 _COLUMNS = "72"
@@ -32,10 +33,9 @@ def pages() -> Mapping[str, str]:
     """Return the text of each page by its name."""
     os.environ["COLUMNS"] = _COLUMNS
     parser = build_full_parser()
-    (commands,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     return {
         "sidecar.1": _join(_overview(parser)),
-        **{f"sidecar-{name}.1": _join(_command(name, child)) for name, child in commands.choices.items()},
+        **{f"sidecar-{name}.1": _join(_command(name, child)) for name, child in subparsers(parser).items()},
         "sidecar.yaml.5": _join(_configuration()),
     }
 
@@ -56,7 +56,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     yield from (".SH SYNOPSIS", ".nf", _lines(usage), ".fi", ".SH OPTIONS")
     for action in parser._actions:
         if action.help != argparse.SUPPRESS:
-            yield from (".TP", _invocation(action), _text(_help(parser, action)))
+            yield from (".TP", _invocation(action), _text(help_of(parser, action)))
     yield from _exit_status(EXIT_CODES[name])
     yield from _examples(EXAMPLES[name])
     yield from _see_also("sidecar(1)", "sidecar.yaml(5)")
@@ -88,17 +88,10 @@ def _head(name: str, section: int, summary: str) -> Iterator[str]:
     yield from (".SH NAME", rf"{_escape(name)} \- {_text(summary)}")
 
 
-def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
-    return (action.help or "") % {**vars(action), "prog": parser.prog}
-
-
 def _invocation(action: argparse.Action) -> str:
-    value = action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest.upper())
-    shown = rf"\fI{_escape(str(value))}\fR"
-    if not action.option_strings:
-        return shown
-    names = ", ".join(map(_bold, action.option_strings))
-    return names if action.nargs == 0 else f"{names} {shown}"
+    value = value_of(action)
+    shown = rf"\fI{_escape(value)}\fR" if value else ""
+    return " ".join(filter(None, (", ".join(map(_bold, action.option_strings)), shown)))
 
 
 def _exit_status(codes: Mapping[int, str]) -> Iterator[str]:

@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidecar.telemetry.metrics import metric_families
-from sidecar.telemetry.snapshot import ConfigurationStatus, Snapshot
 from tests.support.monitored import LINES, MonitoredSidecar, config, started
 from tests.support.processes import ended, eventually, running, sidecar
 from tests.support.servers.real_elasticsearch import free_port
@@ -86,16 +84,6 @@ def test_metrics_are_named_as_prometheus_wants_it(here: MonitoredSidecar) -> Non
         "le",
         "loop",
     }
-
-
-def test_every_metric_is_documented() -> None:
-    facts = Snapshot(
-        "1", 0, 0, 1, "/", [], [], [], [], "notifications", 0, 0, 0, 0, 0, 0, [], ConfigurationStatus("", 0)
-    )  # fmt: skip
-    page = (Path(__file__).parents[3] / "docs" / "reference" / "metrics.md").read_text()
-    for family in metric_families(facts):
-        name = family.name + ("_total" if family.type == "counter" else "")
-        assert f"| `{name}` |" in page, name
 
 
 def test_status_says_the_same_for_people_and_for_machines(here: MonitoredSidecar) -> None:

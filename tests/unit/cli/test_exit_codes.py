@@ -11,7 +11,6 @@ import pytest
 from sidecar.cli import COMMANDS, main
 from sidecar.cli.exit_codes import COMMON, EXIT_CODES
 from sidecar.state.database import open_database
-from tests.support.commands_reference import PAGE, with_table
 from tests.support.processes import ENVIRON
 
 GOOD, WRONG = ["--config", "good.yaml"], ["--config", "wrong.yaml"]
@@ -113,8 +112,3 @@ def test_each_documented_code_is_tested() -> None:
     assert {(command, code) for command, codes in EXIT_CODES.items() for code in codes} <= tested
     assert all(Path(__file__).parents[3].joinpath(place).exists() for place in ELSEWHERE.values())
     assert set(COMMON) == {0, 1, 2, 130}
-
-
-def test_the_table_of_the_documentation_has_each_code() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert with_table(page) == page, "run make docs"
