@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from glob import escape
 from pathlib import Path
 from typing import TypeVar
 
 from sidecar.cli.check import probe_sink
 from sidecar.cli.output import put_error, put_line, put_note
+from sidecar.cli.output_file import check_new_file, new_file
 from sidecar.cli.questions import ask, can_ask, confirm
 from sidecar.config.loader import from_command_line, load
 from sidecar.config.pipeline import PipelineSettings
@@ -33,6 +33,7 @@ _UNREACHABLE = 2
 _CONFIGURATION, _MANIFEST = Path("sidecar.yaml"), Path("kubernetes.yaml")
 _WHICH_FILES = "Which log file, or pattern of log files such as /var/log/app/*.log?"
 _WHICH_FILES_IN_CONTAINER = "Which files does the application write in its container, such as /var/log/app/*.log?"
+_WHICH_SAMPLE = "Which file on this machine has lines of these files? Without an answer, the Pod detects the format."
 _WHERE_TO = (
     "Where to ship the lines? A URL such as elasticsearch://localhost:9200/logs,"
     " mongodb://localhost:27017/logs?collection=app or sqlite:///logs.db"
@@ -63,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Ask for what the options do not say, try the files and the sink, and write the file. Return 0, or 2."""
     output = options.output or (_MANIFEST if options.kubernetes else _CONFIGURATION)
-    _check_output(output, may_overwrite=options.force)
+    check_new_file(output, may_replace=options.force)  # before any question
     _check_complete(options)
     patterns, log_format = _choose_files(options)
     destination = _choose_sink(options)
@@ -73,25 +74,6 @@ def run(options: argparse.Namespace) -> int:
     _write(output, starter, options)
     _show_next_steps(output, starter, options)
     return 0
-
-
-def _check_output(output: Path, *, may_overwrite: bool) -> None:
-    """Raise `ConfigurationError` before any question if the file could not be written at the end."""
-    if output.is_dir():
-        raise ConfigurationError("is a directory", location=str(output), hint="name a file with --output FILE")
-    if os.path.lexists(output) and not may_overwrite:
-        raise _exists(output)
-    if not os.access(output.parent, os.W_OK | os.X_OK):
-        raise ConfigurationError(
-            "is not a directory that this user can write to", location=str(output.parent),
-            hint="name another file with --output FILE",
-        )  # fmt: skip
-
-
-def _exists(output: Path) -> ConfigurationError:
-    return ConfigurationError(
-        "exists", location=str(output), hint="overwrite it with --force, or name another file with --output FILE"
-    )
 
 
 def _check_complete(options: argparse.Namespace) -> None:
@@ -108,12 +90,25 @@ def _choose_files(options: argparse.Namespace) -> tuple[list[str], ChosenFormat]
     """Return the patterns of the files, and how their lines are read."""
     if options.paths:
         chosen = _read_files(options, options.paths)
+    elif options.kubernetes:
+        chosen = _ask_for_files_in_container(options)
     else:
-        question = _WHICH_FILES_IN_CONTAINER if options.kubernetes else _WHICH_FILES
-        chosen = _ask_until_valid(question, lambda answer: _read_files(options, [answer]))
+        chosen = _ask_until_valid(_WHICH_FILES, lambda answer: _read_files(options, [answer]))
     for comment in chosen[1].comments:
         put_line(comment)
     return chosen
+
+
+def _ask_for_files_in_container(options: argparse.Namespace) -> tuple[list[str], ChosenFormat]:
+    """Ask for the files, and unless `--sample` names one, for a file by which their format is detected."""
+    chosen = _ask_until_valid(_WHICH_FILES_IN_CONTAINER, lambda answer: _read_files(options, [answer]))
+    if options.sample:
+        return chosen
+    return chosen[0], _ask_until_valid(_WHICH_SAMPLE, _read_sample)
+
+
+def _read_sample(answer: str) -> ChosenFormat:
+    return choose_format([Path(answer).expanduser()] if answer else [], SystemClock())
 
 
 def _read_files(options: argparse.Namespace, paths: list[str]) -> tuple[list[str], ChosenFormat]:
@@ -183,35 +178,15 @@ def _ask_until_valid(question: str, choose: Callable[[str], _Answer]) -> _Answer
 def _write(output: Path, starter: Starter, options: argparse.Namespace) -> None:
     """Write the file in one step, after checking it as `sidecar check` does."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    with _new_file(output, may_overwrite=options.force) as new:
+    with new_file(output, may_replace=options.force) as new:
         new.write_text(render_configuration(starter), encoding="utf-8")
         load(new, {**environ, **starter.destination.values})
         if options.kubernetes:
             new.write_text(render_manifest(starter), encoding="utf-8")
     schema = output.with_name(SCHEMA_FILE)
     if not options.kubernetes and (options.force or not os.path.lexists(schema)):
-        with _new_file(schema, may_overwrite=options.force) as new:
+        with new_file(schema, may_replace=options.force) as new:
             new.write_text(json.dumps(build_schema()[0], indent=1), encoding="utf-8")
-
-
-@contextmanager
-def _new_file(path: Path, *, may_overwrite: bool) -> Iterator[Path]:
-    """Yield a temporary file. It gets its name only if it is complete, so that no half of a file remains."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        yield new
-        if may_overwrite:
-            new.replace(path)
-        else:
-            os.link(new, path)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot be written ({error.strerror})", location=str(path), hint="name another file with --output FILE"
-        ) from error
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _show_next_steps(output: Path, starter: Starter, options: argparse.Namespace) -> None:

@@ -8,10 +8,10 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 from sidecar.cli.output import put_note, put_unchanged
+from sidecar.cli.output_file import new_file
 from sidecar.errors import ConfigurationError
 from sidecar.inject.manifest import Edited, PodOutcome
 from sidecar.inject.nodes import ManifestError
@@ -40,7 +40,9 @@ def add_file_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """Add what happens with the result."""
-    parser.add_argument("--force", action="store_true", help="also where the sidecar was changed by hand")
+    parser.add_argument(
+        "--force", action="store_true", help="also where the sidecar was changed by hand after it was added"
+    )
     output = parser.add_mutually_exclusive_group()
     output.add_argument(
         "-i", "--in-place", action="store_true", help="change the files instead of printing the result"
@@ -122,16 +124,10 @@ def _write(path: str, text: str) -> None:
     if path == STANDARD_INPUT:
         put_unchanged(text)
         return
-    target = Path(path).resolve()
-    try:
-        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as new:
-            new.write(text.encode())
-        Path(new.name).chmod(target.stat().st_mode & 0o7777)
-        Path(new.name).replace(target)
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot be written ({error.strerror})", location=path, hint="make its directory writable"
-        ) from None
+    file = Path(path)
+    with new_file(file, may_replace=True, hint="make its directory writable") as new:
+        new.write_bytes(text.encode())
+        new.chmod(file.stat().st_mode & 0o7777)
 
 
 def put_report(path: str, outcomes: Sequence[PodOutcome], style: str) -> None:

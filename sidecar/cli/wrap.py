@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import sidecar.kubernetes
+from sidecar.cli.output_file import new_file
 from sidecar.errors import ConfigurationError
 
 SCRIPT = Path(sidecar.kubernetes.__path__[0]) / "wrap.sh"
@@ -45,14 +46,6 @@ def _run_script(options: argparse.Namespace) -> NoReturn:
 
 def _install(script: bytes, target: Path) -> None:
     """Write the script atomically, because an application may start it at the same time."""
-    new = target.with_name(f"{target.name}.new")
-    try:
+    with new_file(target, may_replace=True, hint="choose a file in a writable directory") as new:
         new.write_bytes(script)
         new.chmod(0o755)
-        new.replace(target)
-    except OSError as error:
-        raise ConfigurationError(
-            f"the script cannot be written ({error.strerror})",
-            location=str(target),
-            hint="choose a file in a writable directory",
-        ) from None

@@ -105,6 +105,25 @@ def test_a_terminal_is_asked_until_each_answer_is_valid(tmp_path: Path) -> None:
     assert sidecar("check", "--config", str(tmp_path / "sidecar.yaml")).returncode == 0
 
 
+def test_the_manifest_is_made_from_a_sample_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text('{"time":"2026-11-28T10:00:00Z","level":"info"}\n')
+    with on_a_terminal(tmp_path, "--kubernetes", "--to", "stdout:") as (terminal, process):
+        read_until(terminal, "in its container")
+        os.write(terminal, b"app.log\n")
+        assert "begin with /" in read_until(terminal, "in its container")
+        os.write(terminal, b"/var/log/app/*.log\n")
+        read_until(terminal, "Which file on this machine")
+        os.write(terminal, b"no.log\n")
+        assert "no.log: cannot be read (No such file or directory)" in read_until(
+            terminal, "Which file on this machine"
+        )
+        os.write(terminal, b"app.log\n")
+        assert "app.log: json" in read_until(terminal, "kubectl apply -f kubernetes.yaml")
+        assert process.wait(PATIENCE_S) == 0
+    config_map = next(yaml.safe_load_all((tmp_path / "kubernetes.yaml").read_text()))
+    assert yaml.safe_load(config_map["data"]["sidecar.yaml"])["pipelines"]["app"]["parser"] == "json"
+
+
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     with on_a_terminal(tmp_path) as (terminal, process):
         read_until(terminal, "Which log file")

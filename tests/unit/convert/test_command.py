@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import yaml
 
 from sidecar.cli import main
 from sidecar.convert.kinds import KINDS, SourceFile, detect
+from tests.support.processes import ENVIRON
 from tests.unit.convert.example_files import EXAMPLES, name_of
 
 FILEBEAT = "filebeat.inputs: [{type: filestream, paths: [/var/log/a.log]}]\noutput.console: {}\n"
@@ -145,11 +150,43 @@ def test_a_file_is_not_overwritten_without_force(tmp_path: Path, capsys: pytest.
     assert result.stat().st_mode & 0o777 == 0o600
     result.write_text("edited")
     assert main(["convert", str(source), "--output", str(result)]) == 2
-    assert "exists already; add --force to replace it" in capsys.readouterr().err
+    assert "exists; overwrite it with --force" in capsys.readouterr().err
     assert result.read_text() == "edited"
     assert main(["convert", str(source), "--output", str(result), "--force"]) == 0
     assert "pipelines" in yaml.safe_load(result.read_text())
     assert main(["convert", str(source), "--output", str(tmp_path / "no" / "file")]) == 2
+
+
+def test_an_error_while_writing_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    source, result = tmp_path / "filebeat.yml", tmp_path / "sidecar.yaml"
+    source.write_text(FILEBEAT)
+    result.write_text("edited")
+    done = subprocess.run(
+        [sys.executable, "-m", "sidecar", "convert", str(source), "--output", str(result), "--force"], env=ENVIRON,
+        capture_output=True, text=True, timeout=60, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert f"{result}: cannot be written (File too large); name another file with --output FILE" in done.stderr
+    assert result.read_text() == "edited"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["filebeat.yml", "sidecar.yaml"]
+
+
+def test_a_link_that_is_overwritten_keeps_its_target(tmp_path: Path) -> None:
+    (tmp_path / "filebeat.yml").write_text(FILEBEAT)
+    target, link = tmp_path / "target.yaml", tmp_path / "sidecar.yaml"
+    target.write_text("edited")
+    link.symlink_to(target)
+    assert main(["convert", str(tmp_path / "filebeat.yml"), "--output", str(link), "--force"]) == 0
+    assert link.is_symlink()
+    assert "pipelines" in yaml.safe_load(target.read_text())
+
+
+def test_a_device_is_not_replaced(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "filebeat.yml").write_text(FILEBEAT)
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["convert", str(tmp_path / "filebeat.yml"), "--output", str(tmp_path / "pipe"), "--force"]) == 2
+    assert "pipe: is not a regular file; name another file with --output FILE" in capsys.readouterr().err
 
 
 def test_a_conversion_ships_more_rather_than_less(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
