@@ -31,6 +31,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Line ends up to `offset`, each with the checksum of everything before it, the smallest first. The nearer to
     `offset`, the denser. After a power failure they show how much of the content the file still has."""
 
+    waiting_since: float | None = None
+    """When the first line that the sink does not have was written or first seen, in seconds since the epoch; None if
+    none was waiting when the checkpoint was written."""
+
 
 MIN_MARK_BYTES = 64 << 10
 """Minimum offset of a mark: fewer equal bytes may be a banner that the application writes into each file."""

@@ -67,6 +67,14 @@ class Backlog:
             return 0.0
         return _age_of_first_line(cursor, clock)
 
+    def find_undated(self) -> list[int]:
+        """Return the files of which only this process knows how long the first unsettled line has been waiting."""
+        return [
+            cursor.file.generation.id
+            for cursor, _ in self._list()
+            if cursor.first_unsettled_time is None and cursor.waiting_since is None and not cursor.file.ended
+        ]
+
     def progress(self) -> tuple[int, int]:
         """Return the bytes settled and the bytes seen of all files."""
         cursors = list(self._queue.cursors())
@@ -90,7 +98,20 @@ class Backlog:
 
 def _age_of_first_line(cursor: Cursor, clock: Clock) -> float:
     """Return the age of the first unsettled line: by its timestamp, else by the time when it was written or seen."""
-    if (time := cursor.first_unsettled_time) is not None:
-        return max(0.0, clock.now() - time)
-    written_at = cursor.file.find_written_at(cursor.settled.offset)
-    return 0.0 if written_at is None else max(0.0, clock.monotonic() - written_at)
+    since = cursor.first_unsettled_time
+    if since is None:
+        since = find_waiting_since(cursor, cursor.settled.offset, clock)
+    return 0.0 if since is None else max(0.0, clock.now() - since)
+
+
+def find_waiting_since(cursor: Cursor, offset: int, clock: Clock) -> float | None:
+    """Return since when the line at `offset` waits, in seconds since the epoch; None if there is no line.
+
+    It was written or first seen then, in this run or, if a checkpoint has recorded that, in an earlier one.
+    """
+    recorded = cursor.waiting_since if offset == cursor.settled.offset else None
+    written_at = cursor.file.find_written_at(offset)
+    if written_at is None:
+        return recorded
+    since = clock.now() - (clock.monotonic() - written_at)
+    return since if recorded is None else min(recorded, since)

@@ -8,14 +8,17 @@ from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from sidecar.deliver.context import SinkContext
 from sidecar.deliver.sink_status import SinkStatus
 from sidecar.errors import StateError
+from sidecar.lib.clock import Clock
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, CheckpointUpdate, KnownFile
 from sidecar.model.counts import ByteCounts
 from sidecar.model.fingerprint import NO_TAIL
 from sidecar.model.span import ParkedRange, PendingSpan, cut_ranges, join_ranges
-from sidecar.pipeline.backlog import Backlog
+from sidecar.pipeline.backlog import Backlog, find_waiting_since
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.state.ledger import Ledger
@@ -34,6 +37,8 @@ generation, and its file, or None if it is not tracked. After a `StateError`, th
 class Committer:
     """Collects settled spans and commits them about once a second. Only the shipper's thread may use it."""
 
+    # More than fifteen attributes: each is one kind of change that the next commit contains, or what it needs.
+
     def __init__(
         self, context: SinkContext, queue: ReadQueue, backlog: Backlog, ledger: Ledger, status: SinkStatus,
         on_finished: OnFinished, parking: Parking,
@@ -47,6 +52,9 @@ class Committer:
         self._retry_at = float("-inf")
         self._last_commit_at = context.clock.monotonic()
         self._settled_files: set[int] = set()
+        self._undated_files: set[int] = set()
+        """Files whose next checkpoint only records since when their first unsettled line waits."""
+
         self._redelivered: defaultdict[int, list[PendingSpan]] = defaultdict(list)
         """Generation id → settled spans that were parked and have been sent again."""
 
@@ -58,7 +66,7 @@ class Committer:
     @property
     def is_clean(self) -> bool:
         """Whether there is nothing to commit."""
-        return not (self._settled_files or self._pending_updates or self._after_commit)
+        return not (self._settled_files or self._undated_files or self._pending_updates or self._after_commit)
 
     @property
     def has_settled_spans(self) -> bool:
@@ -87,6 +95,10 @@ class Committer:
         """Include the settled spans of these files in the next commit, and the resume token of the sink if given."""
         self._settled_files.update(file_ids)
         self._resume_token = resume_token or self._resume_token
+
+    def add_undated(self, file_ids: Iterable[int]) -> None:
+        """Include in the next commit since when the first unsettled line of these files waits."""
+        self._undated_files.update(file_ids)
 
     def add_start(self, file: TrackedFile) -> None:
         """Include a checkpoint of this file at offset 0 in the next commit."""
@@ -145,6 +157,7 @@ class Committer:
             return False
         self._pending_updates.clear()
         self._settled_files.clear()
+        self._undated_files.clear()
         self._parking.release(sum(map(len, self._redelivered.values())))
         self._redelivered.clear()
         for advance in advances:
@@ -154,12 +167,12 @@ class Committer:
         return self._run_after_commit()
 
     def _list_advances(self) -> Iterator[_Advance]:
-        for file_id in self._settled_files:
+        for file_id in self._settled_files | self._undated_files:
             if (cursor := self._queue.get(file_id)) is None:
                 continue
             spans, redelivered = cursor.settled_prefix(), self._redelivered.get(file_id, [])
-            if spans or redelivered:
-                yield _advance(cursor, spans, redelivered)
+            if spans or redelivered or file_id in self._undated_files:
+                yield _advance(cursor, spans, redelivered, self._context.clock)
 
     def _write(self, updates: Sequence[CheckpointUpdate]) -> bool:
         context = self._context
@@ -184,6 +197,7 @@ class Committer:
         if advance.spans:
             cursor.settle(advance.spans)
         cursor.parked, cursor.parked_from = advance.parked, update.checkpoint if advance.parked else None
+        cursor.set_waiting_since(update.checkpoint.waiting_since)
         cursor.file.settled[self._context.sink] = cursor.checkpoint
         cursor.file.recorded = max(cursor.file.recorded, update.seen)
         self._parking.note(cursor)
@@ -221,16 +235,22 @@ class _Advance(NamedTuple):
     update: CheckpointUpdate
 
 
-def _advance(cursor: Cursor, spans: Sequence[PendingSpan], redelivered: Sequence[PendingSpan]) -> _Advance:
+def _advance(
+    cursor: Cursor, spans: Sequence[PendingSpan], redelivered: Sequence[PendingSpan], clock: Clock
+) -> _Advance:
     amounts = ByteCounts()
     for span in (*spans, *redelivered):
         amounts.merge(span.amounts)
     letters = [letter for span in (*spans, *redelivered) for letter in span.dead_letters]
     parked = _list_parked(cursor, spans, redelivered)
     position = cursor.checkpoint_after(spans) if spans else cursor.settled
+    checkpoint = replace(
+        _checkpoint(cursor, spans) if parked else position,
+        waiting_since=find_waiting_since(cursor, position.offset, clock),
+    )
     before, after = set(cursor.parked), set(parked)
     update = CheckpointUpdate(
-        cursor.file.generation.id, _checkpoint(cursor, spans) if parked else position, cursor.file.seen, amounts,
+        cursor.file.generation.id, checkpoint, cursor.file.seen, amounts,
         letters, position if parked else None, list(after - before), list(before - after),
     )  # fmt: skip
     return _Advance(cursor, spans, parked, update)

@@ -326,6 +326,7 @@ class Shipper(threading.Thread):
             self._queue.rewind_all()
             self._parking.reset()
             self._sender.back_off()
+            self._committer.add_undated(self._backlog.find_undated())
 
     def _on_delivered(self, parts: Sequence[BatchPart], batch: Batch, result: DeliveryResult) -> None:
         settle(parts, batch, result, self.pipeline, self.sink_name, self._context.clock.now())

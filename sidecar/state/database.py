@@ -21,7 +21,7 @@ from pathlib import Path
 from sidecar.errors import StateError
 from sidecar.lib.ownership import explain_distrust
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 _SCHEMA = """
 CREATE TABLE generations (
@@ -36,7 +36,7 @@ CREATE INDEX unfinished_generations ON generations (pipeline) WHERE finished IS 
 CREATE TABLE checkpoints (
     generation INTEGER NOT NULL, sink TEXT NOT NULL, offset INTEGER NOT NULL,
     tail_length INTEGER NOT NULL, tail BLOB NOT NULL, done INTEGER NOT NULL DEFAULT 0, crc INTEGER,
-    marks BLOB, PRIMARY KEY (generation, sink)
+    marks BLOB, waiting REAL, PRIMARY KEY (generation, sink)
 ) WITHOUT ROWID;
 CREATE TABLE cuts (
     generation INTEGER NOT NULL, end INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (generation, end)
@@ -102,6 +102,7 @@ CREATE INDEX uncopied_dead_letters ON dead_letters (number) WHERE copied = 0;
 """,
     7: f"ALTER TABLE generations ADD COLUMN format TEXT;{_FORMATS}",
     8: "ALTER TABLE checkpoints ADD COLUMN marks BLOB;",
+    9: "ALTER TABLE checkpoints ADD COLUMN waiting REAL;",
 }
 """Schema version → statements that upgrade it to the next one."""
 

@@ -350,7 +350,7 @@ def _write_update(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -
     """Write one update. Return the size of the dead letters that were added."""
     point = update.checkpoint
     db.execute(
-        "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             update.generation,
             sink,
@@ -360,6 +360,7 @@ def _write_update(db: sqlite3.Connection, sink: str, update: CheckpointUpdate) -
             point.done,
             point.crc,
             msgspec.msgpack.encode(point.marks) if point.marks else None,
+            point.waiting_since,
         ),
     )
     db.execute("UPDATE generations SET seen = max(seen, ?) WHERE number = ?", (update.seen, update.generation))
@@ -435,7 +436,8 @@ def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[Any]) -> Kn
     (number, path, born, device, inode, inode_generation, covered, fingerprint, name, seen, ended, moved, created_ns,
      intent, intent_crc, file_format) = row  # fmt: skip
     checkpoints = db.execute(
-        "SELECT sink, offset, tail_length, tail, done, crc, marks FROM checkpoints WHERE generation = ?", (number,)
+        "SELECT sink, offset, tail_length, tail, done, crc, marks, waiting FROM checkpoints WHERE generation = ?",
+        (number,),
     ).fetchall()
     cuts = db.execute("SELECT end FROM cuts WHERE generation = ? ORDER BY end", (number,)).fetchall()
     return KnownFile(
@@ -447,8 +449,8 @@ def _known_file(db: sqlite3.Connection, pipeline: str, row: Sequence[Any]) -> Kn
         ended,
         bool(moved),
         {
-            sink: Checkpoint(offset, OverlapDigest(length, tail), bool(done), crc, _marks_of(marks))
-            for sink, offset, length, tail, done, crc, marks in checkpoints
+            sink: Checkpoint(offset, OverlapDigest(length, tail), bool(done), crc, _marks_of(marks), waiting)
+            for sink, offset, length, tail, done, crc, marks, waiting in checkpoints
         },
         [cut for (cut,) in cuts],
         None if intent is None else Intent(intent, intent_crc),

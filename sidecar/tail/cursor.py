@@ -27,6 +27,7 @@ class Cursor:
     __slots__ = (
         "_first_time",
         "_settled_overlap",
+        "_waiting",
         "charset",
         "crc",
         "due",
@@ -85,6 +86,9 @@ class Cursor:
         self._first_time: tuple[int, float | None] = (-1, None)
         """Offset of the first chunk that was dropped to be read again, and the timestamp of its first record."""
 
+        self._waiting = checkpoint.offset, checkpoint.waiting_since
+        """Settled offset, and since when the line after it waits, if a checkpoint has recorded that."""
+
     @property
     def checkpoint(self) -> Checkpoint:
         """The position before which every record is settled."""
@@ -105,6 +109,16 @@ class Cursor:
         return first_time if offset == self.settled.offset else None
 
     @property
+    def waiting_since(self) -> float | None:
+        """Since when the first unsettled line waits, in seconds since the epoch; None if no checkpoint has that."""
+        offset, since = self._waiting
+        return since if offset == self.settled.offset else None
+
+    def set_waiting_since(self, since: float | None) -> None:
+        """Set since when the first unsettled line waits, which is durable now."""
+        self._waiting = self.settled.offset, since
+
+    @property
     def unsettled_bytes(self) -> int:
         """Bytes that were seen and are not settled."""
         return self.file.count_unsettled(self.settled.offset) + self.parked_bytes
@@ -117,6 +131,7 @@ class Cursor:
     def resume(self, position: Checkpoint, parked: list[ParkedRange]) -> None:
         """Continue from this position. `parked`: ranges before it that must be read again."""
         self.parked, self.parked_from = parked, self.settled
+        self._waiting = position.offset, self.settled.waiting_since
         self.settled, self.offset, self.crc = position, position.offset, position.crc
         self.overlap = self._settled_overlap = None
 

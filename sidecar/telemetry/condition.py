@@ -58,6 +58,7 @@ def judge(snapshot: Snapshot) -> Condition:
         *_judge_lag(snapshot.shippers),
         *_judge_parked(snapshot.shippers),
         *_judge_dead_letters(snapshot.shippers, snapshot.balance),
+        *_judge_copies(snapshot.dead_letters_uncopied),
         *_judge_parsers(snapshot.shippers),
         *_judge_paths(snapshot.refused, sum(each.refused for each in snapshot.sums)),
         *_judge_configuration(snapshot.configuration),
@@ -159,6 +160,12 @@ def _judge_dead_letters(shippers: Sequence[ShipperStatus], balances: Sequence[Ba
         if (kept := balance.lines.get("dead_letter", 0)) and balance.sink not in recent:
             text = f"{balance.sink}: {kept:,} dead letters of earlier runs; see `sidecar dead-letters list`"
             yield Finding("warning", text)
+
+
+def _judge_copies(uncopied: int | None) -> Iterator[Finding]:
+    if uncopied:
+        count = f"{uncopied:,} dead {'letter is' if uncopied == 1 else 'letters are'}"
+        yield Finding("warning", f"{count} not copied to the sink of dead_letters.to yet; the log has the reason")
 
 
 def _judge_parsers(shippers: Sequence[ShipperStatus]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ MAX_METHODS, MAX_ATTRIBUTES = 20, 15
 
 LARGE_CLASSES = {
     "Charset": "each method answers a question about bytes that depends on the encoding",
+    "Committer": "each attribute is one kind of change that the next commit contains, or what it is committed with",
     "Cursor": "a chunk moves all attributes together",
     "FileTracker": "it owns the modules that do the steps of a scan, under one lock",
     "Ledger": "each method is a change that has to be durable as a whole",

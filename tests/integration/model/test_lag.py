@@ -57,6 +57,31 @@ def test_lines_without_a_time_are_as_old_as_their_file_also_after_a_restart(tmp_
     world.kill()
 
 
+def test_lines_without_a_time_keep_their_age_after_a_restart_while_their_file_grows(tmp_path: Path) -> None:
+    world = built(tmp_path)
+    add(world, '{"message": "stored everywhere"}\n')
+    world.live(5)
+    world.destinations["down"].is_down = True
+    for _ in range(20):
+        add(world, '{"message": "no time"}\n')
+        world.live(30)
+    assert 599 <= lags(world)["down"] <= 600
+    for _ in range(2):
+        age = lags(world)["down"]
+        world.restart()
+        add(world, '{"message": "after a start"}\n')
+        world.live(30, step=5)
+        assert lags(world) == {"good": 0, "down": age + 30}
+    world.destinations["down"].is_down = False
+    world.live(60)
+    assert lags(world) == {"good": 0, "down": 0}
+    world.destinations["down"].is_down = True
+    add(world, '{"message": "later"}\n')
+    world.live(30)
+    assert 29 <= lags(world)["down"] <= 30, "the age of lines that are stored by now is forgotten"
+    world.kill()
+
+
 def test_lag_moves_on_with_what_is_settled(tmp_path: Path) -> None:
     """The chunk holds one line, so that a request settles one line."""
     world = built(tmp_path)

@@ -97,6 +97,7 @@ def test_an_older_state_is_upgraded_and_keeps_what_it_knows(tmp_path: Path) -> N
             "ALTER TABLE generations DROP COLUMN intent; ALTER TABLE generations DROP COLUMN intent_crc;"
             "DROP INDEX detected_formats; ALTER TABLE generations DROP COLUMN format;"
             "ALTER TABLE checkpoints DROP COLUMN crc; ALTER TABLE checkpoints DROP COLUMN marks;"
+            "ALTER TABLE checkpoints DROP COLUMN waiting;"
             "PRAGMA user_version=1;"
         )
     for name in ("state.db", "state.db-wal"):

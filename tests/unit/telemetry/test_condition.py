@@ -33,7 +33,7 @@ def shipper(
 def condition(
     *shippers: ShipperStatus, balance: Mapping[str, int] | None = None, lines: Mapping[str, int] | None = None,
     refused: Sequence[RefusedPath] = (), configuration: ConfigurationStatus | None = None,
-    loops: Mapping[str, float] | None = None,
+    loops: Mapping[str, float] | None = None, uncopied: int | None = None,
 ) -> Condition:  # fmt: skip
     balances = [BalanceStatus("db", balance or {}, lines or {}, 0)]
     sums = [FileTotals("app", 1, 1, 0, 0, len(refused))]
@@ -41,6 +41,7 @@ def condition(
         Snapshot(
             "1", 0, 10, 1, "/state", list(shippers), [], sums, balances, "notifications", 0, 0, 0, 0, 0, 0, [],
             configuration or ConfigurationStatus("", 0), refused, loops or {},
+            dead_letters_uncopied=uncopied,
         )
     )  # fmt: skip
 
@@ -85,12 +86,13 @@ def test_each_other_thing_is_a_warning() -> None:
     found = condition(
         shipper(lag_s=120, parked=[parked], unparsed_share=0.5, refusals={"strict": 1, "mapping": 4312}),
         refused=[RefusedPath("app", f"/logs/{n}", "a link") for n in range(12)],
-        configuration=ConfigurationStatus("", 0, is_last_good=False),
-    )
+        configuration=ConfigurationStatus("", 0, is_last_good=False), uncopied=1204,
+    )  # fmt: skip
     assert texts(found) == [
         "warning: app to db: lag of 0 B; the oldest line is 2.0 min old",
         "warning: app to db: 7 lines (2.0 KiB) for logs-x wait in their files: index is closed",
         "warning: app to db: dead letters since the start: 4,312 mapping, 1 strict; see `sidecar dead-letters list`",
+        "warning: 1,204 dead letters are not copied to the sink of dead_letters.to yet; the log has the reason",
         "warning: app: no parser accepted 50% of the last 1,000 lines; run `sidecar explain --detect FILE`",
         *(f"warning: not read: /logs/{n}: a link" for n in range(10)),
         "warning: not read: 2 more paths",
@@ -99,6 +101,7 @@ def test_each_other_thing_is_a_warning() -> None:
     assert texts(condition(shipper(), lines={"dead_letter": 3})) == [
         "warning: db: 3 dead letters of earlier runs; see `sidecar dead-letters list`"
     ]
+    assert texts(condition(shipper(), uncopied=0)) == []
 
 
 def test_the_probe_and_the_status_call_the_same_loop_stuck() -> None:
