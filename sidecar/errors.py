@@ -32,6 +32,10 @@ class SidecarError(Exception):
         advice = f"; {self.hint}" if self.hint else ""
         return f"{place}{self.message}{advice}"
 
+    def text_after(self, place: str) -> str:
+        """Return the text of the error for a line that begins with `place`, which it does not repeat."""
+        return str(self).removeprefix(f"{place}: ")
+
 
 class ConfigurationError(SidecarError):
     """The configuration is invalid. `problems` has a sentence for each problem.

@@ -104,7 +104,7 @@ def probe_sink(name: str, settings: SinkSettings) -> bool:
     try:
         result = registry.create_sink(settings).probe() or ProbeResult()
     except DeliveryError as error:
-        put_error(f"{name}: {error}")
+        put_error(f"{name}: {error.text_after(name)}")
         return False
     for warning in result.warnings:
         put_note(f"warning: {name}: {warning}")

@@ -23,7 +23,7 @@ from sidecar.transform.registry import KINDS as TRANSFORMS
 _MESSAGES = {
     "missing": "is missing; add it",
     "string_type": "must be text",
-    "string_too_short": "is too short",
+    "string_too_short": "is empty; write a text, or remove it",
     "string_pattern_mismatch": "has a format that this setting does not allow",
     "int_parsing": "must be a whole number",
     "int_parsing_size": "is a number that is too large",
@@ -60,7 +60,7 @@ _TAGS = frozenset((*TRANSFORMS, "own", *PARSERS))
 entry, or `content`."""
 
 _OWN_KIND = "sidecar"
-_MAX_NAMES = 24
+_MAX_NAMES = 40
 """Maximum number of known names that a message lists."""
 
 Key = tuple[str | int, ...]
@@ -103,12 +103,13 @@ def describe_errors(error: ValidationError, sources: Sequence[ValueSource], mode
     items = [(item, _resolve(item, sources)) for item in error.errors(include_url=False)]
     for item, key in items:
         # If all entries of a list are invalid, pydantic also reports that the list is empty.
+        location = item["loc"]
         if item["type"] == "too_short" and any(
-            len(other) > len(key) and other[: len(key)] == key for _, other in items
+            len(other["loc"]) > len(location) and other["loc"][: len(location)] == location for other, _ in items
         ):
             continue
         origin = _find_source(key, sources).origin(key)
-        cause = _describe(item, _known_names(item, key, sources, model))
+        cause = _describe_missing_option(item, key) or _describe(item, _known_names(item, key, sources, model))
         if any(_words(source.secret_text(key)) & _words(cause) for source in sources):
             cause = "has an invalid value, which is not shown because it is a secret"
         where = ".".join(map(str, key)) if origin.name is None else origin.name
@@ -195,6 +196,14 @@ def _is_mapping(key: Key, sources: Sequence[ValueSource]) -> bool:
     values = [source.value(key) for source in sources]
     is_url = len(key) == 2 and key[0] == "sinks" and any(isinstance(value, str) for value in values)
     return not key or is_url or any(isinstance(value, Mapping) for value in values)
+
+
+def _describe_missing_option(item: Any, key: Key) -> str:
+    """Return what a parser that is written as a name lacks; "" for any other problem."""
+    tag, option = ("", "", *item["loc"])[-2:]
+    if item["type"] != "missing" or tag not in PARSERS or key[-1:] == (option,):
+        return ""
+    return f"needs `{option}`; write {{type: {tag}, {option}: …}} in a configuration"
 
 
 def _describe(item: Any, known_names: set[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from glob import escape
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from sidecar.config.messages import Key, validation_error
 from sidecar.lib.home_directory import expand_home
@@ -61,5 +61,5 @@ def _expand_home(pattern: str) -> str:
     return pattern if expanded == pattern else escape(home) + expanded.removeprefix(home)
 
 
-GlobPattern = Annotated[str, AfterValidator(_expand_home), AfterValidator(_check_text)]
+GlobPattern = Annotated[str, Field(min_length=1), AfterValidator(_expand_home), AfterValidator(_check_text)]
 """A pattern of file names."""

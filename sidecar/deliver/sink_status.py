@@ -77,7 +77,7 @@ class SinkStatus:
         self._reported_error = error.message
         self._set_state("misconfigured" if isinstance(error, Misconfigured) else "retrying", error)
         event = events.SinkMisconfigured if isinstance(error, Misconfigured) else events.SinkDown
-        self._context.emit(event(self._context.pipeline, self._context.sink, str(error)))
+        self._context.emit(event(self._context.pipeline, self._context.sink, self._text_of(error)))
 
     def _is_interruption(self, error: DeliveryError) -> bool:
         """Return whether the error should end by itself soon. Report such an interruption once."""
@@ -87,11 +87,15 @@ class SinkStatus:
         if self._interrupted_at is None:
             self._interrupted_at = now
             self._set_state("interrupted", error)
-            self._context.emit(events.SinkInterrupted(self._context.pipeline, self._context.sink, str(error)))
+            text = self._text_of(error)
+            self._context.emit(events.SinkInterrupted(self._context.pipeline, self._context.sink, text))
         return now - self._interrupted_at < MAX_INTERRUPTION_S
 
     def _set_state(self, state: str, error: DeliveryError) -> None:
-        self._state, self._since, self._error = state, self._context.clock.now(), str(error)
+        self._state, self._since, self._error = state, self._context.clock.now(), self._text_of(error)
+
+    def _text_of(self, error: DeliveryError) -> str:
+        return error.text_after(self._context.sink)
 
     def report_up(self) -> None:
         """Report that the sink is up, unless this was the last report."""

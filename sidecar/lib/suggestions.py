@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 
 _MAX_CANDIDATES = 3
+_MIN_BEGINNING = 4
+"""Letters that a name must have to be completed."""
 
 
 def suggestion_for(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """Return `; did you mean "…"?` if the name resembles a known name, else "".
+    """Return `; did you mean "…"?` if the name resembles a known name or is the beginning of one, else "".
 
     A `prefix` at the beginning of a name and the case of letters are ignored.
     """
@@ -18,6 +20,8 @@ def suggestion_for(name: str, known: Iterable[str], prefix: str = "") -> str:
     close = get_close_matches(written, folded, n=_MAX_CANDIDATES)
     # If more than half of the letters differ, names resemble each other by chance, as TIMESTMP and REDISTIMESTAMP.
     match = next((each for each in close if 2 * _count_edits(written, each) <= len(written)), None)
+    if match is None and len(written) >= _MIN_BEGINNING:
+        match = next((each for each in sorted(folded) if each.startswith(written)), None)
     return f'; did you mean "{folded[match]}"?' if match else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -324,6 +325,15 @@ AnyParser = Annotated[
 ]
 
 
+_DIRECTIVES = frozenset("aAbBcdefGHIjmMpSuUVwWxXyYzZ%")
+"""Directives of `Strptime`."""
+
+
+def _find_unknown_directive(text: str) -> str:
+    """Return the first directive that `Strptime` does not know; "" if it knows all."""
+    return next((f"%{letter}" for letter in re.findall("%(.?)", text, re.DOTALL) if letter not in _DIRECTIVES), "")
+
+
 class TimestampSettings(SettingsModel):
     """The field with the timestamp of an event, and the format of the timestamp."""
 
@@ -359,5 +369,9 @@ class TimestampSettings(SettingsModel):
                 raise ValueError(
                     f"{item!r} is not a format; use one of {', '.join(sorted(known))}"
                     " or a strptime format such as %Y-%m-%d"
+                )
+            if item not in known and (unknown := _find_unknown_directive(item)):
+                raise ValueError(
+                    f"{item!r} contains {unknown}, which is not a directive of strptime; use others, such as %H"
                 )
         return formats

@@ -521,7 +521,8 @@ class Balance(Event, frozen=True):
             f"{_place(self.sink)} {self.seen} bytes seen = {self.stored} stored + {self.dead_letters} in dead letters"
             f" + {self.filtered} filtered + {self.skipped} skipped + {self.lost} lost"
             f" + {self.unsettled} not yet delivered"
-            f" ({self.lines_stored} lines stored, {self.lines_dead} in dead letters)"
+            f" ({self.lines_stored} {'line' if self.lines_stored == 1 else 'lines'} stored,"
+            f" {self.lines_dead} in dead letters)"
         )
 
 

@@ -202,6 +202,11 @@ def _from_url(given: Mapping[str, Any]) -> dict[str, Any]:
     if address.scheme not in MongoDBSettings.schemes:
         raise ConfigurationError("has an unknown scheme", location="url", hint="write mongodb:// or mongodb+srv://")
     _check_options(address.options)
+    if address.scheme == _SRV and (len(address.hosts) > 1 or ":" in address.hosts[0]):
+        raise ConfigurationError(
+            "has a port or several hosts, although DNS names them for mongodb+srv", location="url",
+            hint="write one host without a port, or mongodb:// instead",
+        )  # fmt: skip
     options = {field: address.options[option] for option, field in _SINK_OPTIONS.items() if option in address.options}
     left = urlencode({key: value for key, value in address.options.items() if key not in _SINK_OPTIONS})
     hosts = ",".join(_host(host, address.scheme) for host in address.hosts)

@@ -93,6 +93,18 @@ MISTAKES = [
         written(sink='"mongodb://h/db?colection=a"'),
         '2: sinks.out.url has the unknown option "colection"; did you mean "collection"?',
     ),
+    (
+        written(sink='"mongodb+srv://h:27017/db"'),
+        "2: sinks.out.url has a port or several hosts, although DNS names them",
+    ),
+    (
+        written(sink="{type: elasticsearch, hosts: h, ssl: true}"),
+        "2: sinks.out.ssl is not a setting; known are api_key,",
+    ),
+    (
+        written(sink='"elastic://h/logs"'),
+        'no sink has URLs that begin with "elastic:"; did you mean "elasticsearch"?',
+    ),
     (written(sink="{type: elasticsearch, hosts: h, index: Logs}"), "2: sinks.out.index is not a valid index name"),
     (
         written(sink='{type: elasticsearch, hosts: h, index: "logs-%{+yyyy.MM.dd}"}'),
@@ -106,10 +118,17 @@ MISTAKES = [
     ),
     ("sinks: {}\npipelines: {app: {paths: [/a]}}", "1: sinks is empty; add at least one entry"),
     # Values.
+    (written(paths='[""]'), "5: pipelines.app.paths.0 is empty; write a text, or remove it"),
     (written(paths="[]"), "5: pipelines.app.paths needs at least one entry"),
     (written(more="    parser: jsn"), '6: pipelines.app.parser: "jsn" is not known; did you mean "json"?'),
     (written(more="    parser: 5"), "6: pipelines.app.parser must be a name, or a mapping of names to values"),
     (written(more="    parser: {pattern: a}"), "6: pipelines.app.parser needs a `type`"),
+    (written(more="    parser: grok"), "6: pipelines.app.parser needs `pattern`; write {type: grok, pattern: …}"),
+    (written(more="    parser: [json, csv]"), "6: pipelines.app.parser.1 needs `columns`; write {type: csv, columns"),
+    (
+        written(more="    parser: {type: grok, pattern: '%{TIMESTMP:a}'}"),
+        "unknown grok pattern TIMESTMP; define custom",
+    ),
     (
         written(more="    max_line: lots"),
         "6: pipelines.app.max_line: not a size; write it as 64KiB, 16MiB or",
@@ -121,6 +140,10 @@ MISTAKES = [
     (
         written(more="    timestamp: {zone: CEST}"),
         "6: pipelines.app.timestamp.zone: unknown time zone; use",
+    ),
+    (
+        written(more='    timestamp: {formats: "%Y-%m-%d %Q"}'),
+        "contains %Q, which is not a directive of strptime; use",
     ),
     (
         written(more="    timestamp: {formats: yyyy-MM-dd}"),

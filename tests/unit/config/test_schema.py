@@ -26,7 +26,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 INSIDE_A_TEXT = re.compile(
     r"compr|is not expanded|the variable|name of a variable|has an @ after|has the unknown option|sinks.out.index"
-    r"|has no username|zone|formats|oot"
+    r"|has no username|zone|formats|oot|TIMESTMP|%Q|has a port"
 )
 """Mistakes that only `sidecar check` sees."""
 
