@@ -32,6 +32,8 @@ class Peer:
     """The command line, of the program, its configuration and the job."""
     configurations: Mapping[str, str]
     """The file in `tests/benchmarks/peers/` for each workload that it takes part in."""
+    validate: Callable[[Path, Path], list[str]]
+    """The command by which the program checks a configuration without running it."""
     servers: tuple[str, ...] = ()
 
     def competitor(self, program: Path) -> Competitor:
@@ -97,27 +99,32 @@ PEERS: Mapping[str, Peer] = {
         _rsyslog,
         lambda program, file, job: [str(program), "-n", "-f", str(file), "-i", str(job.state / "pid")],
         {"json": "rsyslog-json.conf", "plain": "rsyslog-plain.conf", "json-mongodb": "rsyslog-mongodb.conf"},
+        lambda program, file: [str(program), "-N1", "-f", str(file)],
     ),
     "otel-collector": Peer(
         _collector,
         lambda program, file, _: [str(program), "--config", f"file:{file}"],
         {"json": "otel-json.yaml", "nginx": "otel-nginx.yaml", "plain": "otel-plain.yaml"},
+        lambda program, file: [str(program), "validate", "--config", f"file:{file}"],
         ("otlp",),
     ),
     "fluent-bit": Peer(
-        _on_path("fluent-bit", "LOG_SIDECAR_BENCH_FLUENT_BIT"),
+        _on_path("fluent-bit", "FLUENT_BIT"),
         lambda program, file, _: [str(program), "--quiet", "-c", str(file)],
         {"json": "fluent-bit-json.yaml", "nginx": "fluent-bit-nginx.yaml", "plain": "fluent-bit-plain.yaml"},
+        lambda program, file: [str(program), "--dry-run", "-c", str(file)],
     ),
     "filebeat": Peer(
-        _on_path("filebeat", "LOG_SIDECAR_BENCH_FILEBEAT"),
+        _on_path("filebeat", "FILEBEAT"),
         lambda program, file, job: [str(program), "-c", str(file), "--path.data", str(job.state / "data")],
         {"json": "filebeat-json.yaml", "plain": "filebeat-plain.yaml"},
+        lambda program, file: [str(program), "test", "config", "-c", str(file)],
     ),
     "vector": Peer(
-        _on_path("vector", "LOG_SIDECAR_BENCH_VECTOR"),
+        _on_path("vector", "VECTOR"),
         lambda program, file, _: [str(program), "--quiet", "--config", str(file)],
         {"json": "vector-json.yaml", "nginx": "vector-nginx.yaml", "plain": "vector-plain.yaml"},
+        lambda program, file: [str(program), "validate", "--no-environment", str(file)],
     ),
 }
 

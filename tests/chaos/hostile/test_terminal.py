@@ -161,7 +161,8 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
         f"kind: Pod\nmetadata: {{name: {json.dumps(HOSTILE)}}}\nspec: {{containers: [{json.dumps(HOSTILE)}]}}\n"
     )
     return {
-        "init": [[file, "--to", f"{HOSTILE}://x", "--output", missing], [missing, "--to", "stdout:", "--no-connect"],
+        "init": [[file, "--to", f"{HOSTILE}://x", "--output", missing],
+                 [missing, "--to", "stdout:", "--no-connect", "--output", f"{hostile.folder}/second.yaml"],
                  [file, "--to", "stdout:", "--no-connect", "--output", f"{hostile.folder}/first.yaml"],
                  [file, "--to", "stdout:", "--no-connect", "--output", f"{hostile.folder}/first.yaml"]],
         "run": [
