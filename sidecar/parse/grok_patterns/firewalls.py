@@ -296,19 +296,24 @@ _SRX_FIELDS = {
     "elapsed": ("juniper.srx.elapsed_time:int", "elapsed-time"),
 }
 
+_NETSCREEN_START = (
+    r"%{SYSLOGTIMESTAMP:date} %{IPORHOST:device} %{NOTSPACE:name}: (?<product>NetScreen)"
+    r" device_id=%{WORD:device_id}.{0,200}?(?:system-\w{1,20}-%{NONNEGINT:code}\(%{WORD:session_type}\))?"
+    r': start_time=(?<quoted_start>"(?<start>[^"]{0,1024}+)") duration=%{INT:duration} policy_id=%{INT:policy}'
+    r" service=(?<service>[^=]{0,99}?) proto=%{INT:proto} src zone=%{WORD:in} dst zone=%{WORD:out}"
+    r" action=%{WORD:action} sent=%{INT:sent} rcvd=%{INT:received} src=%{IPORHOST:src} dst=%{IPORHOST:dst}"
+)
+_NETSCREEN_PORTS = " src_port=%{INT:src_port} dst_port=%{INT:dst_port}"
+_NETSCREEN_NAT = (
+    " src-xlated ip=%{IP:src_nat} port=%{INT:src_nat_port} dst-xlated ip=%{IP:dst_nat} port=%{INT:dst_nat_port}"
+)
+_NETSCREEN_END = " session_id=%{INT:session} reason=%{GREEDYDATA:reason}"
+
 _NETSCREEN = {
-    "NETSCREENSESSIONLOG": (
-        r"%{SYSLOGTIMESTAMP:date} %{IPORHOST:device} %{NOTSPACE:name}: (?<product>NetScreen)"
-        r" device_id=%{WORD:device_id}.{0,200}?(?:system-\w{1,20}-%{NONNEGINT:code}\(%{WORD:session_type}\))?"
-        r': start_time=(?<quoted_start>"(?<start>[^"]{0,1024}+)") duration=%{INT:duration} policy_id=%{INT:policy}'
-        r" service=(?<service>[^=]{0,99}?) proto=%{INT:proto} src zone=%{WORD:in} dst zone=%{WORD:out}"
-        r" action=%{WORD:action} sent=%{INT:sent} rcvd=%{INT:received} src=%{IPORHOST:src} dst=%{IPORHOST:dst}"
-        r"(?: src_port=%{INT:src_port} dst_port=%{INT:dst_port})?"
-        r"(?: src-xlated ip=%{IP:src_nat} port=%{INT:src_nat_port}"
-        r" dst-xlated ip=%{IP:dst_nat} port=%{INT:dst_nat_port})?"
-        r"(?: session_id=%{INT:session} reason=%{GREEDYDATA:reason})?"
-    ),
+    "NETSCREENSESSIONLOG": (f"{_NETSCREEN_START}(?:{_NETSCREEN_PORTS})?(?:{_NETSCREEN_NAT})?(?:{_NETSCREEN_END})?"),
 }
+
+_LEGACY_NETSCREEN = {"NETSCREENSESSIONLOG": _NETSCREEN_START + _NETSCREEN_PORTS + _NETSCREEN_NAT + _NETSCREEN_END}
 
 _NETSCREEN_FIELDS = {
     "date": ("timestamp", "date"),
@@ -415,6 +420,6 @@ _NETFILTER_FIELDS = {
 FIREWALLS = (
     PatternFamily(_ASA, _ASA_FIELDS),
     PatternFamily(_SRX, _SRX_FIELDS),
-    PatternFamily(_NETSCREEN, _NETSCREEN_FIELDS),
+    PatternFamily(_NETSCREEN, _NETSCREEN_FIELDS, _LEGACY_NETSCREEN),
     PatternFamily(_NETFILTER, _NETFILTER_FIELDS),
 )

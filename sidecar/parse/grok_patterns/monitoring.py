@@ -111,6 +111,7 @@ _VOLUME = '"?%{BACULA_VOLUME:volume}"?'
 _DEVICE = r'device "%{BACULA_DEVICE:device}" \(%{BACULA_DEVICEPATH:device_path}\)'
 _PEER = r"(?:Client: %{BACULA_HOST:client}|Storage daemon) on %{IPORHOST:peer}:%{POSINT:peer_port}\."
 _FATAL = "Fatal [eE]rror: "
+_BACULA_DATE = "%{MONTHDAY}-%{MONTH}(?:-%{YEAR})? %{HOUR}:%{MINUTE}"
 
 _BACULA_MESSAGES = {
     "MAX_CAPACITY": (
@@ -118,12 +119,12 @@ _BACULA_MESSAGES = {
     ),
     "END_VOLUME": (
         rf"End of medium on Volume {_VOLUME} Bytes=%{{BACULA_CAPACITY:bytes}} Blocks=%{{BACULA_CAPACITY:blocks}}"
-        r" at %{BACULA_TIMESTAMP:at}\."
+        rf" at (?<at>{_BACULA_DATE})\."
     ),
     "NEW_VOLUME": rf"Created new Volume {_VOLUME} in catalog\.",
     "NEW_LABEL": rf"Labeled new Volume {_VOLUME} on (?:file )?{_DEVICE}\.",
     "WROTE_LABEL": rf"Wrote label to prelabeled Volume {_VOLUME} on {_DEVICE}",
-    "NEW_MOUNT": rf"New volume {_VOLUME} mounted on {_DEVICE} at %{{BACULA_TIMESTAMP:at}}\.",
+    "NEW_MOUNT": rf"New volume {_VOLUME} mounted on {_DEVICE} at (?<at>{_BACULA_DATE})\.",
     "NOOPEN": r"\s{0,99}Cannot open .{0,1024}?: ERR=%{GREEDYDATA:error}",
     "NOOPENDIR": r'\s{0,99}Could not open directory "?(?<directory>[^"]{0,1024}?)"?: ERR=%{GREEDYDATA:error}',
     "NOSTAT": r"\s{0,99}Could not stat (?<directory>.{0,1024}?): ERR=%{GREEDYDATA:error}",
@@ -162,7 +163,7 @@ _BACULA_MESSAGES = {
 }
 
 _BACULA = {
-    "BACULA_TIMESTAMP": "%{MONTHDAY}-%{MONTH}(?:-%{YEAR})? %{HOUR}:%{MINUTE}",
+    "BACULA_TIMESTAMP": _BACULA_DATE,
     "BACULA_HOST": "%{HOSTNAME}",
     "BACULA_VOLUME": "%{USER}",
     "BACULA_DEVICE": "%{USER}",
@@ -177,6 +178,11 @@ _BACULA = {
         + ")"
     ),
     "BACULA_LOGLINE": "%{BACULA_LOG}",
+}
+
+_LEGACY_BACULA = {
+    "BACULA_TIMESTAMP": "%{MONTHDAY}-%{MONTH} %{HOUR}:%{MINUTE}",
+    "BACULA_LOG_NOSTAT": "Could not stat (?<directory>.{0,1024}?): ERR=%{GREEDYDATA:error}",
 }
 
 _BACULA_FIELDS = {
@@ -205,5 +211,5 @@ _BACULA_FIELDS = {
 
 MONITORING = (
     PatternFamily(_NAGIOS, _NAGIOS_FIELDS),
-    PatternFamily(_BACULA, _BACULA_FIELDS),
+    PatternFamily(_BACULA, _BACULA_FIELDS, _LEGACY_BACULA),
 )

@@ -35,6 +35,13 @@ _SYSLOG = {
     "SYSLOG5424LINE": "%{SYSLOG5424BASE} +%{GREEDYDATA:text}",
 }
 
+_LEGACY_SYSLOG = {
+    "SYSLOGBASE2": (
+        "(?:%{SYSLOGTIMESTAMP:timestamp}|%{TIMESTAMP_ISO8601:timestamp_iso}) (?:%{SYSLOGFACILITY} )?"
+        "%{SYSLOGHOST:host}(?: %{SYSLOGPROG}:)?"
+    ),
+}
+
 _SYSLOG_FIELDS = {
     "timestamp_iso": ("timestamp", "timestamp8601"),
     "program": ("process.name", "program"),
@@ -64,4 +71,4 @@ _SYSLOG_FIELDS = {
     "text": ("message", "syslog5424_msg"),
 }
 
-SYSLOG = (PatternFamily(_SYSLOG, _SYSLOG_FIELDS),)
+SYSLOG = (PatternFamily(_SYSLOG, _SYSLOG_FIELDS, _LEGACY_SYSLOG),)

@@ -20,7 +20,8 @@ def _row(columns: str) -> str:
     """Return a pattern for a row, whose columns are separated by tabs in the log and by blanks in `columns`.
 
     `NAME:path:type` is a value that matches the pattern `NAME`; with `?` before it, it may be missing (`-`). A column
-    that contains `%` is already a pattern. Any other word is the name of a legacy field, which may have any text.
+    that contains `%` is already a pattern. Any other word is the name of a legacy field, which may have any text;
+    with `*` before it, it also takes the columns that a row has too many.
     """
     return r"\t".join(map(_column, columns.split()))
 
@@ -30,6 +31,8 @@ def _column(column: str) -> str:
         return column
     if column.startswith("?"):
         return f"(?:-|%{{{column[1:]}}})"
+    if column.startswith("*"):
+        return rf"(?<{column[1:]}>[^\n]*)"
     return f"%{{{column}}}" if ":" in column else rf"(?<{column}>[^\t\n]*+)"
 
 
@@ -119,25 +122,24 @@ _BRO = {
 
 _LEGACY_BRO = {
     "BRO_HTTP": _row(
-        f"{_LEGACY_HEAD} INT:trans_depth method domain uri referrer user_agent NUMBER:request_body_len"
+        f"{_LEGACY_HEAD} INT:trans_depth *method domain uri referrer user_agent NUMBER:request_body_len"
         " NUMBER:response_body_len status_code status_msg info_code info_msg filename bro_tags username password"
         " proxied"
         " orig_fuids orig_mime_types resp_fuids resp_mime_types"
     ),
     "BRO_DNS": _row(
-        f"{_LEGACY_HEAD} WORD:proto INT:trans_id query qclass qclass_name qtype qtype_name rcode rcode_name AA TC"
+        f"{_LEGACY_HEAD} WORD:proto INT:trans_id *query qclass qclass_name qtype qtype_name rcode rcode_name AA TC"
         f" RD RA Z"
         " answers TTLs rejected"
     ),
     "BRO_CONN": _row(
-        f"{_LEGACY_HEAD} WORD:proto service NUMBER:duration NUMBER:orig_bytes NUMBER:resp_bytes conn_state local_orig"
-        " missed_bytes history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes tunnel_parents"
+        f"{_LEGACY_HEAD} WORD:proto *service NUMBER:duration NUMBER:orig_bytes NUMBER:resp_bytes conn_state"
+        " local_orig missed_bytes history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes tunnel_parents"
     ),
     "BRO_FILES": _row(
-        "NUMBER:ts NOTSPACE:fuid IP:tx_hosts IP:rx_hosts NOTSPACE:conn_uids source depth analyzers mime_type filename"
-        " duration local_orig is_orig seen_bytes total_bytes missing_bytes overflow_bytes timedout parent_fuid md5"
-        " sha1"
-        " sha256 extracted"
+        "NUMBER:ts NOTSPACE:fuid IP:tx_hosts IP:rx_hosts NOTSPACE:conn_uids *source depth analyzers mime_type"
+        " filename duration local_orig is_orig seen_bytes total_bytes missing_bytes overflow_bytes timedout"
+        " parent_fuid md5 sha1 sha256 extracted"
     ),
 }
 

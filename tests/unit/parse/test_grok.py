@@ -183,10 +183,40 @@ def test_a_line_of_a_program_has_the_fields_that_logstash_gives_it(
     line: dict[str, Any], key: str, setting: str
 ) -> None:
     if line[key] is None:
-        pytest.skip("the pattern has no field")
+        pytest.skip("the pattern has no field, or this set does not have the layout")
     options = {"pattern": f"%{{{line['pattern']}}}", "ecs_compatibility": setting}
     records = make_parser({"type": "grok", **options}).parse(framed(line["line"], events=(0,)))
     assert (fields(records), records.errors, records.annotations) == ([line[key]], {}, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("TOMCATLOG", "23-Nov-2026 01:00:00.123 INFO [main] o.a.c.Catalina.start up in [7] ms"),
+        ("TOMCATLOG", "Nov 23, 2026 1:00:00 AM o.a.c.Catalina start\nINFO: up"),
+        ("CATALINALOG", "23-Nov-2026 01:00:00.123 INFO [main] o.a.c.Catalina.start up in [7] ms"),
+        ("BACULA_LOGLINE", "23-Nov-2026 01:00 sd JobId 7: End auto prune."),
+        ("BACULA_LOGLINE", "23-Nov 01:00 sd JobId 7:      Could not stat /var/lib/a: ERR=No such file"),
+        ("SYSLOGLINE", "Nov 23 01:00:00 su: failed for ann"),
+        ("NETSCREENSESSIONLOG", "Nov 23 01:00:00 fw-1 edge: NetScreen device_id=edge [Root]system-note-00257(a)"
+         ': start_time="2026-11-23 00:59:58" duration=2 policy_id=7 service=https proto=6 src zone=a dst zone=b'
+         " action=Deny sent=0 rcvd=4812 src=192.0.2.7 dst=203.0.113.7"),
+    ],
+)  # fmt: skip
+def test_a_layout_that_only_the_set_of_the_common_schema_has_is_not_read_by_the_legacy_set(
+    name: str, line: str
+) -> None:
+    pattern = f"%{{{name}}}"
+    assert not make_parser({"type": "grok", "pattern": pattern}).parse(framed(line, events=(0,))).errors
+    legacy = make_parser({"type": "grok", "pattern": pattern, "ecs_compatibility": "disabled"})
+    assert legacy.parse(framed(line, events=(0,))).errors
+
+
+def test_columns_that_a_legacy_row_has_too_many_are_part_of_its_first_free_field() -> None:
+    row = "1795395600.1 Cab1 192.0.2.7 51 192.0.2.53 53 udp 4 0.07 a.example 1 C 1 A 0 NOERROR F F T T 0 - - F"
+    parser = make_parser({"type": "grok", "pattern": "%{BRO_DNS}", "ecs_compatibility": "disabled"})
+    [record] = fields(parser.parse(framed(row.replace(" ", "\t"))))
+    assert (record["query"], record["qclass"], record["rejected"]) == ("0.07\ta.example", "1", "F")
 
 
 def test_a_group_may_be_a_path_and_metadata_is_not_stored() -> None:
