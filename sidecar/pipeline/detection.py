@@ -100,7 +100,8 @@ _SHAPES: tuple[tuple[str, Sequence[str]], ...] = (
     (rf"(?:{_MONTH},? )?\d\d? {_MONTH} \d{{4}} {_CLOCK}{_ZONE}", ("date",)),
     (rf"{_MONTH} {_MONTH} [ \d]\d {_CLOCK}(?: [A-Z]{{3,4}})? \d{{4}}", ("date",)),
     (rf"\d\d?\.\d\d?\.\d{{4}},? {_CLOCK}", ("date",)),
-    (r"\d\d?/\d\d?/\d{4},? \d\d?:\d\d:\d\d [AP]M", ("%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p")),
+    (r"\d\d?/\d\d?/\d{4} \d\d?:\d\d:\d\d [AP]M", ("%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p")),
+    (r"\d\d?/\d\d?/\d{4}, \d\d?:\d\d:\d\d [AP]M", ("%m/%d/%Y, %I:%M:%S %p", "%d/%m/%Y, %I:%M:%S %p")),
     (rf"{_MONTH} \d\d?, \d{{4}} \d\d?:\d\d:\d\d [AP]M", ("date",)),
     (rf"\d\d/\d\d/\d{{4}} {_CLOCK}", ("%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S.%f")),
     (rf"\d\d/\d\d/\d\d {_CLOCK}", ("%y/%m/%d %H:%M:%S", "%m/%d/%y %H:%M:%S", "%d/%m/%y %H:%M:%S")),
@@ -111,6 +112,12 @@ _SHAPES: tuple[tuple[str, Sequence[str]], ...] = (
 )
 """Patterns of times in lines that no parser can parse, and the timestamp formats to try for each."""
 _LEVEL = r"\[?(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe))\b\]?:?"
+_LATER_LEVEL = (
+    r"(?P<context>[^\n]{1,100}?)[ \t\[(|]+"
+    r"(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe|inf|wrn))(?=[\])]| ?:)"
+    r"[\])]? ?:?[ \t]*"
+)
+"""A level after other text: in brackets, or before a colon."""
 _AFTER_TIME = r"\]?[ \t]*(?:[|,:-] +)?"
 _HEADS = (
     rf"\[?(?P<time>{{0}}){_AFTER_TIME}",
@@ -380,10 +387,12 @@ def _try_shape(
 ) -> Iterator[_Try]:
     flags = "(?s)" if preset else ""
     text = head.replace("{0}", shape)
-    levels = (f"(?:{_LEVEL}[ \t]+)?",) if "<level>" not in text else ("",)
+    levels = (f"(?:{_LEVEL}[ \t]+)?", _LATER_LEVEL) if "<level>" not in text else ("",)
     for level in levels:
         parser = {"type": "regex", "pattern": f"{flags}{text}{level}(?P<message>.*)"}
         tried = _try(parser, preset, lines, clock)
+        if level == _LATER_LEVEL and len(tried.rows) < lines.count:
+            return
         values = [row["time"] for row in tried.rows if "time" in row]
         hits = {name: _hits(values, name, clock) for name in formats}
         most = max(hits.values())

@@ -14,6 +14,7 @@ _SEVERITY = (
 _POSTGRESQL_TIME = (
     rf"(?P<time>{DAY} {CLOCK})(?:\.(?P<fraction>\d{{1,6}}))? (?P<zone>[A-Z][A-Za-z]{{0,4}}|[+-]\d\d(?::?\d\d)?)"
 )
+_REPORT = rf"{_SEVERITY}: {{2}}(?! ){MESSAGE}"
 _PID = r"\[(?P<pid>\d{1,18})(?:-\d++)?\](?:-\d++)?:?"
 
 POSTGRESQL = LogFormat(
@@ -28,9 +29,21 @@ POSTGRESQL = LogFormat(
         r"(?:,app=(?P<app>[^,\n]*?))?(?:,client=(?:\[local\]|(?P<client>[^,( \n]*+))(?:\(" + PORT + r"\))?)?"
         rf"(?P<extra>,[^ \n]*+)? {_SEVERITY}: +{MESSAGE}",
         rf"< {_POSTGRESQL_TIME} >{_SEVERITY}: +{MESSAGE}",
-        rf"{_SEVERITY}: {{2}}(?! ){MESSAGE}",
+        _REPORT,
         rf"{_POSTGRESQL_TIME} {_PID} (?P<extra>(?:(?!{_SEVERITY.replace('?P<level>', '?:')}: )[^\n]){{1,200}}?) "
         rf"{_SEVERITY}: +{MESSAGE}",
+        # The user before the time, the time as a number, no process id.
+        rf"(?P<user>[^@ \n]++)@(?P<database>[^ \n]++) {_POSTGRESQL_TIME}(?: {_PID})? {_REPORT}",
+        rf"(?P<extra>\w[^\n:]{{0,99}}?) {_POSTGRESQL_TIME}(?: {_PID})? {_REPORT}",
+        rf"(?P<time>1\d{{9}})\.(?P<fraction>\d{{3}}) {_PID} (?:(?P<user>[^@ =\n]++)@(?P<database>[^ \n]++) )?"
+        rf"{_REPORT}",
+        rf"{_POSTGRESQL_TIME} (?P<extra>[^\n\[:]{{1,200}}?) {_REPORT}",
+        # PgBouncer and Pgpool-II.
+        rf"{_POSTGRESQL_TIME} {_PID} (?P<level>NOISE|DEBUG|LOG|WARNING|ERROR|FATAL) "
+        rf"(?:(?P<extra>[CS]-0x[0-9a-f]{{1,16}}): (?P<database>[^ /\n]++)/(?P<user>[^ @\n]++)@"
+        rf"(?P<client>[^ \n]+?):{PORT} )?{MESSAGE}",
+        rf"(?P<time>{DAY} {CLOCK})(?:\.(?P<fraction>\d{{1,6}}))?: (?P<extra>[^\n:]{{1,99}}?) pid (?P<pid>\d{{1,18}})"
+        rf": {_REPORT}",
     ),
     (
         text_field("message", "message"),
@@ -50,11 +63,17 @@ POSTGRESQL = LogFormat(
         "< 2026-11-23 01:00:00.123 UTC >LOG:  checkpoint starting: time",
         "LOG:  database system was shut down at 2026-11-23 00:59:00 UTC",
         "2026-11-23 01:00:00 UTC [12] 203.0.113.7 shop LOG:  checkpoint starting: time",
+        "shop@orders 2026-11-23 01:00:00.123 UTC [12] LOG:  statement: select 1",
+        "shop orders psql 2026-11-23 01:00:00 UTC [12] ERROR:  no such table",
+        "1795395600.123 [12] shop@orders LOG:  checkpoint starting: time",
+        "2026-11-23 01:00:00 UTC 203.0.113.7(52314) shop orders LOG:  connection received",
+        "2026-11-23 01:00:00.123 UTC [12] LOG C-0x55d0: orders/shop@203.0.113.7:52314 login attempt: tls=no",
+        "2026-11-23 01:00:00.123: child pid 12: LOG:  new connection received",
     ),
 )
 """The default `log_line_prefix = '%m [%p] '`, also with `%u@%d ` or a line number, as in old Debian releases; the
 prefix of Amazon RDS, the one for pgBadger, that of old packages of Red Hat, and none. For any other prefix, its text
-after the process id is kept in `log.extra`."""
+around the time is kept in `log.extra`. Also PgBouncer and Pgpool-II."""
 
 _MYSQL_LEVEL = r"\[(?P<level>[A-Z][A-Za-z]*)\]"
 

@@ -66,7 +66,10 @@ LOG4J = LogFormat(
         rf"{LEVEL} +\[(?P<thread>[^\]\n]++)\] {ISO}{FRACTION} (?P<file>[\w$.-]++):(?P<line>\d{{1,9}}) - {MESSAGE}",
         # Solr.
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\((?P<thread>[^)\n]++)\) \[(?P<extra>[^\]\n]*+)\] +"
-        rf"(?P<logger>[\w$.]++) {MESSAGE}",
+        rf"(?P<logger>[\w$]++\.[\w$.]++) {MESSAGE}",
+        # Scylla; Trino.
+        rf"{LEVEL} +{ISO}{FRACTION} \[(?P<thread>shard[^\]\n]++)\] (?P<logger>[\w-]++) - {MESSAGE}",
+        rf"{ISO}{FRACTION}{_ZONE}?\t{LEVEL}\t(?P<thread>[^\t\n]++)\t(?P<logger>[\w$.]++)\t{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -107,6 +110,8 @@ LOG4J = LogFormat(
         "[01:00:00] [Server thread/INFO]: Done",
         "INFO  [main] 2026-11-23 01:00:00,123 CassandraDaemon.java:123 - Startup complete",
         "2026-11-23 01:00:00.123 INFO  (qtp1-15) [   x:orders] o.a.s.c.S.Request path=/select status=0",
+        "INFO  2026-11-23 01:00:00,123 [shard 0:main] compaction - Compacted 2 sstables",
+        "2026-11-23T01:00:00.123Z\tINFO\tmain\tio.trino.server.Server\tSERVER STARTED",
     ),
 )
 """Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -

@@ -18,7 +18,7 @@ from sidecar.parse.formats.pieces import (
     ZONE,
     ZONE_NAME,
 )  # fmt: skip
-from sidecar.parse.row_templates import json_field, number_field, text_field
+from sidecar.parse.row_templates import decimal_field, json_field, number_field, text_field
 from sidecar.parse.time.date_shapes import local_time
 
 _KLOG_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "fatal"}
@@ -52,8 +52,8 @@ KLOG = LogFormat(
 that of glog, which may have the year."""
 
 _GO_LEVELS = {
-    "D": "debug", "I": "info", "N": "notice", "W": "warning", "E": "error", "C": "critical", "TRAC": "trace",
-    "DEBU": "debug", "ERRO": "error", "FATA": "fatal", "PANI": "panic",
+    "D": "debug", "I": "info", "N": "notice", "W": "warning", "E": "error", "C": "critical", "F": "fatal",
+    "TRAC": "trace", "DEBU": "debug", "ERRO": "error", "FATA": "fatal", "PANI": "panic",
 }  # fmt: skip
 
 _GO_LEVEL = r"(?P<level>(?i:trace|debug|info|warn|warning|error|dpanic|panic|fatal))"
@@ -87,10 +87,15 @@ GO = LogFormat(
         rf"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[(?P<uptime>\d{{1,9}})\] {MESSAGE}",
         rf"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[{ISO}{FRACTION}{ZONE}?\] {MESSAGE}",
         rf"\[GIN-(?P<level>debug)\] {MESSAGE}",
+        # zap's console with the name of the logger alone, as in Istio; CockroachDB.
+        rf"{_ZAP}(?P<logger>[\w./-]++)\t{_ZAP_MESSAGE}",
+        rf"(?P<level>[IWEF])(?P<time>\d\d[01]\d[0-3]\d {CLOCK}){FRACTION} {THREAD_ID} (?:\d{{1,3}}@)?"
+        rf"(?P<file>[\w./-]+\.go):(?P<line>\d{{1,9}}) {MESSAGE}",
     ),
     (
         text_field("message", "message"),
         number_field("process.pid", "pid"),
+        number_field("process.thread.id", "thread_id"),
         address_field("source.address", "client"),
         text_field("http.request.method", "method"),
         number_field("http.response.status_code", "status"),
@@ -119,6 +124,8 @@ GO = LogFormat(
         "INFO[0042] listening                                     addr=:8080",
         "INFO[2026-11-23T01:00:00Z] listening                     addr=:8080",
         "[GIN-debug] Listening and serving HTTP on :8080",
+        "2026-11-23T01:00:00.123456Z\tinfo\tads\tPush debounce stable",
+        "I261123 01:00:00.123456 812 1@server/node.go:42 ⋮ [n1] 7  node connected",
     ),
 )
 """The console encoders of zap and zerolog, hclog, logrus, the standard library, Gin, NATS and old etcd. Logs of
@@ -192,22 +199,35 @@ PHP = LogFormat(
 data of Monolog stay in the message."""
 
 _RUST_LEVEL = r"(?P<level>TRACE|DEBUG|INFO|WARN|ERROR)"
+_RUST_THREAD = r"(?P<thread>[^ :\n]++)"
+_RUST_THREAD_ID = rf"ThreadId\({THREAD_ID}\)"
+_RUST_PLACE = r"(?:(?P<file>[\w./@-]+\.rs):(?P<line>\d{1,9}):)?"
+_RUST_TARGET = rf"(?P<logger>\w++(?:::\w++)*+):(?: {_RUST_PLACE})?"
+_RUST_PATH = rf"(?P<logger>\w++(?:::\w++)++):(?: {_RUST_PLACE})?"
 
 RUST = LogFormat(
     "env_logger or tracing of Rust",
     (
         rf"\[{ISO}{FRACTION}{ZONE}? {_RUST_LEVEL} +(?P<logger>[\w:./-]++)\] {MESSAGE}",
-        rf"\[{ISO}{FRACTION}{ZONE}? {_RUST_LEVEL}\] {MESSAGE}",
-        rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} (?P<extra>(?:[\w.:-]++\{{[^}}\n]*+\}}:)++) "
-        rf"(?P<logger>\w++(?:::\w++)*+): {MESSAGE}",
-        rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} (?:ThreadId\(\d++\) )?(?P<logger>\w++(?:::\w++)*+): {MESSAGE}",
+        rf"\[{ISO}{FRACTION}{ZONE}? {_RUST_LEVEL} *\] {MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} (?P<extra>(?:[\w.:-]++\{{[^}}\n]*+\}}:)++) {_RUST_TARGET} {MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} {_RUST_TARGET} {MESSAGE}",
         rf"\[(?P<time>{DAY}\]\[{CLOCK})\]\[(?P<logger>[\w:]++)\]\[{_RUST_LEVEL}\] {MESSAGE}",
         rf"{ISO}{FRACTION}{ZONE} {_RUST_LEVEL} (?P<logger>[\w:]++) - {MESSAGE}",
+        # tracing with the name of the thread, its number, or both; Linkerd writes its uptime.
+        rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} +(?:{_RUST_THREAD} +)?{_RUST_THREAD_ID} {_RUST_TARGET} {MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} +{_RUST_THREAD} +{_RUST_PATH} {MESSAGE}",
+        rf"\[ *(?P<uptime>\d{{1,9}}\.\d{{1,9}})s\] +{_RUST_LEVEL} (?:{_RUST_THREAD_ID} )?{_RUST_TARGET} {MESSAGE}",
     ),
     (
         text_field("message", "message"),
+        text_field("process.thread.name", "thread"),
+        number_field("process.thread.id", "thread_id"),
+        decimal_field("process.uptime", "uptime"),
         text_field("log.level", "level", str.lower),
         text_field("log.logger", "logger"),
+        text_field("log.origin.file.name", "file"),
+        number_field("log.origin.file.line", "line"),
         text_field("log.extra", "extra"),
     ),
     to_iso=lambda time, year, now: local_time(time.replace("][", "T"), year, now),
@@ -218,6 +238,9 @@ RUST = LogFormat(
         "2026-11-23T01:00:00.123456Z  INFO shop::web: listening",
         "[2026-11-23][01:00:00][shop::web][INFO] listening",
         "2026-11-23T01:00:00.123456+00:00 INFO shop::web - listening",
+        "2026-11-23T01:00:00.123456Z  INFO main ThreadId(01) shop::web: src/web.rs:42: listening",
+        "2026-11-23T01:00:00.123456Z  INFO tokio-runtime-worker shop::web: listening",
+        "[   123.456789s]  INFO ThreadId(01) linkerd_app: listening",
     ),
 )
 """env_logger, the `fmt` layer of tracing, fern and log4rs."""

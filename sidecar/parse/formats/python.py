@@ -50,6 +50,11 @@ PYTHON = LogFormat(
         rf"(?::(?P<line>\d{{1,9}}))?\] {MESSAGE}",
         # BASIC_FORMAT with a time in front.
         rf"{ISO}{FRACTION}:{_LEVEL}:(?:(?P<logger>[\w.]++):)?{MESSAGE}",
+        # Home Assistant; Fail2ban; Salt.
+        rf"{ISO}{FRACTION} {_LEVEL} \((?P<thread_name>[^)\n]++)\) \[(?P<logger>[\w.]++)\] {MESSAGE}",
+        rf"{ISO}{FRACTION} (?P<logger>[\w.]++) *\[{PID}\]: {_LEVEL} +{MESSAGE}",
+        rf"{ISO}{FRACTION} \[(?P<logger>[\w.-]++) *:(?P<line>\d{{1,9}}) *\]\[{_LEVEL} *\]"
+        rf"(?:\[{PID}\])? {MESSAGE}",
         # Time, name, level without dashes; time, level, message, with dashes and without.
         rf"{ISO}{FRACTION} +\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}\]?:? +{MESSAGE}",
         rf"\[?{ISO}{FRACTION}\]? +- +{_LEVEL} +- +{MESSAGE}",
@@ -61,6 +66,7 @@ PYTHON = LogFormat(
         text_field("log.logger", "logger"),
         number_field("process.pid", "pid"),
         number_field("process.thread.id", "thread"),
+        text_field("process.thread.name", "thread_name"),
         text_field("process.name", "process"),
         address_field("source.address", "client", lambda client: client.strip("[]")),
         number_field("source.port", "port"),
@@ -92,6 +98,9 @@ PYTHON = LogFormat(
         "[23/Nov/2026 01:00:00] INFO [shop.views:42] order accepted",
         "[I 2026-11-23 01:00:00.123 ServerApp] Kernel started",
         "2026-11-23 01:00:00,123:INFO:order accepted",
+        "2026-11-23 01:00:00.123 WARNING (MainThread) [homeassistant.loader] We found a custom integration",
+        "2026-11-23 01:00:00,123 fail2ban.actions        [812]: NOTICE  [sshd] Ban 203.0.113.7",
+        "2026-11-23 01:00:00,123 [salt.loader      :42  ][INFO    ][812] loaded",
         "2026-11-23 01:00:00,123 shop.db WARNING slow",
         "2026-11-23 01:00:00,123 - ERROR - could not connect",
         "2026-11-23 01:00:00,123 ERROR could not connect: timeout",

@@ -47,7 +47,7 @@ _RFC3164 = rf"(?P<time>{MONTH} (?: ?\d|\d\d) (?:\d{{4}} )?{CLOCK}){_FRACTION}"
 _ISO = rf"{ISO}{_FRACTION}{_ZONE}?"
 _HOST = rf"(?P<host>(?!{LEVEL_WORD} )(?:[\w.@/%-]++|:(?! ))++)"
 _TAG = r"(?P<app>[^\[: \n]++)(?:\[(?P<proc>[^\]\n]++)\])?: ?"
-_TAG_OF_WORDS = r"(?P<app>[A-Za-z][\w.-]*+ (?:\d[\w.]*+|[A-Z]\w*+(?=\[)))(?:\[(?P<proc>\d{1,18})\])?: ?"
+_TAG_OF_WORDS = r"(?P<app>[A-Za-z][\w.-]*+ (?:\d[\w.]*+|[A-Z]\w*+(?=\[)))(?:\[(?P<proc>\d{1,18})\])?: "
 _TAG_WITHOUT_COLON = r"(?P<app>[^\[: \n]++)\[(?P<proc>\d{1,18})\] (?:(?P<extra>\([^)\n]{1,200}+\)): ?)?"
 _DATA = r'(?:-|(?P<data>(?:\[[^ =\]"\n]++(?: [^ =\]"\n]++="(?:[^"\\\]\n]|\\[^\n])*+")*+\])++))'
 _PARTS = (
@@ -61,7 +61,7 @@ SYSLOG = LogFormat(
         rf"{_PRI}(?P<version>[1-9]\d?) (?:{ISO}(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}|-){_PARTS}",
         rf"(?:{_PRI})?{_RFC3164} {_HOST} {_TAG}{MESSAGE}",
         rf"(?:{_PRI})?{_ISO} {_HOST} {_TAG}{MESSAGE}",
-        rf"(?:{_PRI})?(?:(?P<version>[1-9]\d?) )?{_ISO}{_PARTS}",
+        rf"(?:{_PRI})?(?:(?P<version>[1-9]\d?) )?(?=[\d-]{{10}}T){_ISO}{_PARTS}",
         rf"(?:{_PRI})?{_RFC3164} {_TAG}{MESSAGE}",
         rf"(?:{_PRI})?{_ISO} (?P<app>[^\[: \n]++)\[(?P<proc>[^\]\n]++)\]: ?{MESSAGE}",
         rf"(?:{_PRI})?{_RFC3164} {_HOST} {_TAG_OF_WORDS}{MESSAGE}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,44 @@ from sidecar.parse.settings import BUILT_IN, JOINING
 from sidecar.pipeline.detection import LANGUAGE_PATTERNS, PARSERS, propose
 from sidecar.testing import ManualClock
 from tests.corpus.kinds import HERE as CORPUS
+
+LATER_LEVELS = [
+    ("[1795395600] unbound[812:0] info: start of service", "unbound[812:0]", "info"),
+    (
+        "2026-11-23T01:00:00.123456+0000 mon.a (mon.0) 42 : cluster [INF] osd.0 up",
+        "mon.a (mon.0) 42 : cluster",
+        "INF",
+    ),
+    ("[2026-11-23 01:00:00.123][1][warning][main] [source/server.cc:42] slow", "[1]", "warning"),
+    ("2026-11-23 01:00:00 imap-login: Info: Login: user=<ann>", "imap-login:", "Info"),
+    ("2026-11-23 01:00:00.123+0000: 812: error : no domain", "812:", "error"),
+]
+
+
+@pytest.mark.parametrize(("line", "context", "level"), LATER_LEVELS)
+def test_a_level_after_other_text_is_found_in_a_layout_that_no_parser_reads(
+    line: str, context: str, level: str
+) -> None:
+    proposed = propose(f"{line}\n".encode() * 4, ManualClock(1795395600.0))
+    assert (proposed.times, proposed.levels) == (1.0, 1.0)
+    match = re.match(proposed.pipeline["parser"]["pattern"], line)
+    assert match
+    assert (match["context"], match["level"]) == (context, level)
+    assert line.endswith(match["message"])
+
+
+@pytest.mark.parametrize(
+    ("line", "parser"),
+    [
+        ("2026-11-23 01:00:00 1Ab2cD-0001Ab-Cd <= ann@shop.example H=mx [203.0.113.7] P=esmtp S=512", "regex"),
+        ("2026-11-23 01:00:00.123 WARNING (MainThread) [homeassistant.loader] We found an integration", "python"),
+        ("2026-11-23 01:00:00 UTC [12] LOG process up: PgBouncer 1.22", "postgresql"),
+        ("[2026-11-23T01:00:00Z INFO ] started", "rust"),
+    ],
+)
+def test_a_layout_is_not_read_by_a_parser_that_would_take_its_words_for_fields(line: str, parser: str) -> None:
+    assert propose(f"{line}\n".encode() * 4, ManualClock(1795395600.0)).parser == parser
+
 
 CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 ISO = rf"\d{{4}}-\d\d-\d\d[T ]{CLOCK}"
