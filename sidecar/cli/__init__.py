@@ -185,7 +185,7 @@ def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        if not output.has_failed():
+        if error.filename is not None or error.errno not in output.WRITE_ERRORS:
             raise
         output.put_error(f"cannot write to standard output ({error.strerror})")
         return USAGE

@@ -5,6 +5,7 @@ File names, messages of servers and arguments may contain any characters. `conso
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import traceback
@@ -16,21 +17,15 @@ from sidecar.lib.terminal import escape_control_characters, escape_json, escape_
 MAX_ERROR_LENGTH = 4096
 """Maximum characters of one error: a message may contain text of a server or a file."""
 
+WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of write(2) when standard output is a file."""
+
 
 def make_streams_lenient() -> None:
     """Make the output streams escape characters that the terminal's encoding does not support, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
-
-
-def has_failed() -> bool:
-    """Return whether standard output cannot be written, as on a full disk."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
 
 
 def put_line(text: str = "", *, flush: bool = False) -> None:
