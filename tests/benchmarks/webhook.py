@@ -1,0 +1,133 @@
+"""How long the webhook takes for a review at a steady rate, and its memory: `python -m tests.benchmarks.webhook`.
+
+The client is a process like an API server: a few TLS connections that stay open. Latency is measured from the first
+byte of the request to the last one of the answer. It includes the work of the client and waiting for the processor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from base64 import b64decode
+from http.client import HTTPSConnection
+from pathlib import Path
+
+import yaml
+
+from tests.support.processes import ENVIRON, eventually, memory, sidecar
+from tests.support.reviews import review_of
+
+CONNECTIONS = 4
+
+
+def pod() -> dict[str, object]:
+    """Return a Pod as a Deployment makes it, of about 5 kB."""
+    containers = [
+        {
+            "name": name, "image": f"registry.example/{name}:1", "terminationMessagePath": "/dev/termination-log",
+            "env": [{"name": f"VARIABLE_{number}", "value": "x" * 40} for number in range(20)],
+            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+            "volumeMounts": [{"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}],
+        }
+        for name in ("web", "worker")
+    ]  # fmt: skip
+    return {
+        "metadata": {"generateName": "shop-7d9f-", "labels": {"app": "shop"}},
+        "spec": {"containers": containers, "volumes": [{"name": "token", "projected": {"sources": []}}]},
+    }
+
+
+class Client(threading.Thread):
+    """Sends reviews at random moments with a mean rate, on one connection."""
+
+    def __init__(self, port: int, trust: ssl.SSLContext, body: bytes, rate: float, seconds: float) -> None:
+        super().__init__()
+        self._connection = HTTPSConnection("localhost", port, context=trust)
+        self._body, self._rate, self._seconds = body, rate, seconds
+        self.latencies_s: list[float] = []
+
+    def run(self) -> None:
+        """Send reviews until the time has passed."""
+        chance = random.Random(id(self))
+        end = due = time.monotonic()
+        end += self._seconds
+        while due < end:
+            due += chance.expovariate(self._rate)
+            time.sleep(max(0.0, due - time.monotonic()))
+            started_at = time.perf_counter()
+            self._connection.request("POST", "/mutate", self._body, {"Content-Type": "application/json"})
+            self._connection.getresponse().read()
+            self.latencies_s.append(time.perf_counter() - started_at)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid: int) -> float:
+    """Return the memory of a process in MiB (proc_pid_status(5), VmRSS)."""
+    return int(Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def anonymous(pid: int) -> float:
+    """Return the memory of a process in MiB that no other one shares (proc_pid_smaps(5))."""
+    return int(Path(f"/proc/{pid}/smaps_rollup").read_text().partition("Anonymous:")[2].split()[0]) / 1024
+
+
+def measure(folder: Path, rate: float, seconds: float) -> None:
+    """Start a webhook, ask it, and print what it took."""
+    done = sidecar("webhook", "certs", "--service", "localhost", "--namespace", "x")
+    (secret, _) = yaml.safe_load_all(done.stdout)
+    for name, value in secret["data"].items():
+        (folder / name).write_bytes(b64decode(value))
+    trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+    trust.check_hostname = False
+    (folder / "settings.yaml").write_text("sink: elasticsearch://elasticsearch.logging:9200/logs\n")
+    command = [sys.executable, "-m", "sidecar", "webhook", "--listen", "127.0.0.1:0"]
+    command += [f"--{name}={folder}/{file}" for name, file in (("cert", "tls.crt"), ("key", "tls.key"))]
+    command += ["--settings", f"{folder}/settings.yaml"]
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=ENVIRON, stderr=output)
+    try:
+        eventually(lambda: "mutate" in log.read_text(), "it has started")
+        port = int(log.read_text().rpartition("/mutate")[0].rpartition(":")[2])
+        body, idle = review_of(pod()), resident(process.pid)
+        clients = [Client(port, trust, body, rate / CONNECTIONS, seconds) for _ in range(CONNECTIONS)]
+        before, began = cpu_s(process.pid), time.monotonic()
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        took, spent = time.monotonic() - began, cpu_s(process.pid) - before
+        latencies = sorted(latency for client in clients for latency in client.latencies_s)
+        quantiles = {
+            q: 1000 * latencies[min(int(q * len(latencies)), len(latencies) - 1)] for q in (0.5, 0.99, 0.999)
+        }
+        print(f"{len(latencies)} reviews of {len(body)} bytes in {took:.0f} s: {len(latencies) / took:.0f}/s")
+        print("latency in ms: " + ", ".join(f"p{100 * q:g} {value:.2f}" for q, value in quantiles.items()))
+        print(f"CPU for each: {1e6 * spent / len(latencies):.0f} µs; load of the machine: {os.getloadavg()[0]:.1f}")
+        peak = memory(process.pid) / 2**20
+        print(f"memory in MiB: idle {idle:.1f}, now {resident(process.pid):.1f}, peak {peak:.1f}, ", end="")
+        print(f"of it anonymous {anonymous(process.pid):.1f}")
+    finally:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rate", type=float, default=100)
+    parser.add_argument("--seconds", type=float, default=20)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        measure(Path(directory), options.rate, options.seconds)
