@@ -16,6 +16,7 @@ from sidecar.deliver.backoff import Backoff
 from sidecar.deliver.retry import DeliveryResult, RetryingWriter
 from sidecar.errors import ConfigurationError, DeliveryError, Retryable, StateError
 from sidecar.lib.clock import Clock, iso
+from sidecar.lib.crash import describe_crash
 from sidecar.model.batch import Batch
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.model.dead_letter_document import copy_id, to_document
@@ -111,7 +112,7 @@ class DeadLetterCopier(threading.Thread):
         except (DeliveryError, StateError) as error:
             return self._report(error)
         except Exception as error:  # an error in a plug-in: the dead letters are copied later
-            return self._report(Retryable(f"the sink raised {type(error).__name__}"))
+            return self._report(Retryable(f"the sink raised {describe_crash(error)}"))
         if self._reported_reason:
             self._reported_reason = ""
             self._emit(events.DeadLettersCopied(self._sink_name))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sidecar.app.watcher import WatchedPipeline, poll_interval
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, SidecarError
+from sidecar.lib.crash import describe_crash
 from sidecar.pipeline.builder import SharedParts, boundary_rules, build_pipeline
 from sidecar.pipeline.shipper import Shipper
 from sidecar.state.ledger import Ledger
@@ -66,5 +67,5 @@ def explain_refusal(error: Exception) -> ConfigurationError:
     """Return the error to report if a new configuration could not be built."""
     if isinstance(error, ConfigurationError):
         return error
-    reason = str(error) if isinstance(error, SidecarError) else f"a plug-in raised {type(error).__name__}"
+    reason = str(error) if isinstance(error, SidecarError) else f"a plug-in raised {describe_crash(error)}"
     return ConfigurationError(f"the configuration cannot change now: {reason}")

@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from sidecar.errors import StateError
 from sidecar.lib.clock import Clock
+from sidecar.lib.crash import describe_crash
 from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import Heartbeats
@@ -219,7 +220,7 @@ class Watcher(threading.Thread):
             self._watch()
         except Exception as error:  # a bug: the process exits with code 1
             self.failed = True
-            self._emit(events.Crashed(self.name, events.describe_crash(error)))
+            self._emit(events.Crashed(self.name, describe_crash(error)))
         finally:
             self._heartbeats.end()
 

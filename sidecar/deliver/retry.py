@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from sidecar.deliver.backoff import MAX_LEFTOVER_PAUSE_S, Backoff
 from sidecar.deliver.evidence import Decision, Evidence, RefusalStreaks
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.lib.crash import describe_crash
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import Sink, TargetingSink
 
@@ -185,7 +186,7 @@ class RetryingWriter:
             raise
         except Exception as error:  # an error in a plug-in must not end the shipper: the records are sent again
             raise Retryable(
-                f"the sink raised {type(error).__name__}", hint="report this to the author of the sink"
+                f"the sink raised {describe_crash(error)}", hint="report this to the author of the sink"
             ) from error
 
     def _write_too_large(self, batch: Batch, error: RequestTooLarge) -> WriteResult:

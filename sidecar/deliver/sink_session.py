@@ -8,6 +8,7 @@ from collections.abc import Collection
 from sidecar.deliver.context import SinkContext
 from sidecar.deliver.retry import DeliveryResult, RetryingWriter
 from sidecar.errors import DeliveryError, Retryable, SidecarError
+from sidecar.lib.crash import describe_crash
 from sidecar.model.batch import Batch
 from sidecar.sinks.contract import ReloadingSink, ResumableSink, Sink
 from sidecar.state.ledger import Ledger
@@ -49,7 +50,7 @@ class SinkSession:
         except DeliveryError as error:
             return error
         except Exception as error:  # raised by a plug-in or by the state: the documents are sent again
-            return Retryable(str(error) if isinstance(error, SidecarError) else type(error).__name__)
+            return Retryable(str(error) if isinstance(error, SidecarError) else describe_crash(error))
         finally:
             self._end()
 

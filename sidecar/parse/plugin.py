@@ -8,6 +8,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
+from sidecar.lib.crash import describe_crash
 from sidecar.lib.plugins import PluginGroup
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
@@ -60,7 +61,7 @@ class PluginParser:
         # By contract a `ValueError` explains why the line cannot be parsed; other errors are bugs of the plug-in.
         if type(error) is ValueError and str(error):
             return str(error)[:_MAX_REASON_CHARACTERS]
-        return f"{self._name} failed: {type(error).__name__}"
+        return f"{self._name} failed: {describe_crash(error)}"
 
 
 def _encode_fields(fields: object) -> str:

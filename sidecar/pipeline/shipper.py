@@ -19,6 +19,7 @@ from sidecar.deliver.sender import Sender, Spawn
 from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
 from sidecar.lib.clock import Clock
+from sidecar.lib.crash import describe_crash
 from sidecar.model.batch import Batch
 from sidecar.model.checkpoint import ORIGIN, Checkpoint, KnownFile
 from sidecar.model.lines import Chunk
@@ -200,7 +201,7 @@ class Shipper(threading.Thread):
             self.finish()
         except Exception as error:  # a bug: the process exits with code 1
             self.failed = True
-            self._context.emit(events.Crashed(self.name, events.describe_crash(error)))
+            self._context.emit(events.Crashed(self.name, describe_crash(error)))
         finally:
             self._heartbeats.end()
             self._session.close()

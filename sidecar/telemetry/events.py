@@ -6,12 +6,14 @@ contains a secret or text of the application's log.
 
 from __future__ import annotations
 
-import traceback
+import errno
+import os
 from collections.abc import Callable
-from pathlib import PurePath
 from typing import ClassVar
 
 import msgspec
+
+_NO_PERMISSION = os.strerror(errno.EACCES)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -99,7 +101,8 @@ class FileRefused(Event, frozen=True):
     reason: str
 
     def text(self) -> str:
-        return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}); other files are not affected"
+        advice = "; change its mode or owner" if self.reason == _NO_PERMISSION else ""
+        return f"{self.pipeline}: cannot read {self.path!a} ({self.reason}){advice}; other files are not affected"
 
 
 class CopyTaken(Event, frozen=True):
@@ -582,13 +585,3 @@ def _place(sink: str) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def describe_crash(error: BaseException) -> str:
-    """Return the class of an unexpected error and the line of code that raised it.
-
-    The message of the error is omitted, because it may contain text of the application's log.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"

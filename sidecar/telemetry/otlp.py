@@ -32,6 +32,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import Metric as MetricFamily
 from prometheus_client.samples import Sample
 
+from sidecar.lib.crash import describe_crash
 from sidecar.telemetry import events
 from sidecar.telemetry.metrics import metric_families
 from sidecar.telemetry.snapshot import Snapshot
@@ -87,7 +88,7 @@ class Pusher(threading.Thread):
                 self._exporter = OTLPMetricExporter(self._endpoint, timeout=timeout_s, session=session)
                 result = self._exporter.export(convert(self._read_snapshot(), self._host))
             except Exception as error:  # no error may stop shipping; the next push is another attempt
-                return events.describe_crash(error)
+                return describe_crash(error)
         return session.reason or ("" if result is MetricExportResult.SUCCESS else "the exporter gave up")
 
 

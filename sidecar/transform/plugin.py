@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from sidecar.lib.crash import describe_crash
 from sidecar.lib.jsontext.edit import can_insert, edit, insert, read, remove
 from sidecar.model.records import RecordBatch
 from sidecar.model.reserved_fields import is_reserved
@@ -102,6 +103,6 @@ class PluginTransform:
         try:
             self._function([plugin_record], **self._options)
         except Exception as error:
-            failures[index] = f"{self._name} failed: {type(error).__name__}"
+            failures[index] = f"{self._name} failed: {describe_crash(error)}"
             return Record(*record)
         return plugin_record

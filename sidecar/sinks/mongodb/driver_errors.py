@@ -27,7 +27,7 @@ def _unreachable(error: pymongo.errors.PyMongoError, at: str) -> DeliveryError:
         return tls_error(re.sub(r".*certificate verify failed: |\(_ssl\.c.*", "", text), at)
     if _UNRESOLVED.search(text):
         return dns_error(at)
-    return unreachable_error(text, at)
+    return unreachable_error(re.sub(r"\[Errno \d+\] ", "", text), at)
 
 
 def _refused(error: pymongo.errors.OperationFailure | pymongo.errors.NotPrimaryError, at: str) -> DeliveryError:

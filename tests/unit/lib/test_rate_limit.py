@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+from sidecar.lib.crash import describe_crash
 from sidecar.lib.rate_limit import MAX_EVENTS_PER_BURST, PERIOD_S
 from sidecar.telemetry import events
 from sidecar.telemetry.log import Log
@@ -92,6 +93,6 @@ def test_an_unexpected_error_is_logged_without_its_message() -> None:
     try:
         json.loads("{secret of the application")
     except ValueError as error:
-        told = events.describe_crash(error)
+        told = describe_crash(error)
     assert told.startswith("JSONDecodeError at decoder.py:")
     assert "secret" not in told
