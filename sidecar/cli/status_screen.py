@@ -53,7 +53,7 @@ class StatusScreen:
             rows = _Rows(*_share(self._height - 8, wanted))
         yield _headline(status, width if is_bounded else None)
         if findings:
-            yield from (Text(), *findings[: rows.findings])
+            yield from (Text(), *_cut_findings(findings, rows.findings))
         cut = _Cut(width) if is_bounded else _Cut(None)
         yield from (Text(), _sinks_table(status, self._before, shippers[: rows.sinks], cut))
         yield from (Text(), _balance_table(status["balance"][: rows.balances], cut))
@@ -123,6 +123,12 @@ def _findings(status: Status, width: int, *, is_bounded: bool) -> list[Text]:
         most = _MAX_FINDING_LINES if finding["level"] == "bad" else 1
         lines += [Text(line, style) for line in (_wrap(text, width, most) if is_bounded else [text])]
     return lines
+
+
+def _cut_findings(lines: Sequence[Text], most: int) -> Sequence[Text]:
+    """Return at most `most` lines; if some are left out, the last one says how many."""
+    hidden = len(lines) - most
+    return lines if hidden <= 0 else [*lines[: most - 1], make_text(f"and {hidden + 1} more lines", "dim")]
 
 
 def _wrap(text: str, width: int, most: int) -> Iterator[str]:
@@ -196,7 +202,7 @@ def _balance_table(balances: Sequence[Status], cut: _Cut) -> Table:
 
 def _files_table(status: Status, order: str, most: int, cut: _Cut) -> Table:
     is_detected = any(file["parser"] for file in status["files"]) and not cut.is_narrow
-    table = _new_table(cut, "file", "size", "settled", "oldest", *(["parser"] if is_detected else []), "")
+    table = _new_table(cut, "file", "size", "settled by all", "oldest", *(["parser"] if is_detected else []), "")
     files: Sequence[Status] = sorted(status["files"], key=_SORT_KEYS[order], reverse=order != "name")
     total = sum(each["files"] for each in status["sums"])
     shown = files[: most - 1] if total > most and cut.width is not None else files[:most]

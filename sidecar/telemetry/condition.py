@@ -135,7 +135,7 @@ def _judge_losses(shippers: Sequence[ShipperStatus], balances: Sequence[BalanceS
 
 def _judge_lag(shippers: Sequence[ShipperStatus]) -> Iterator[Finding]:
     for each in shippers:
-        if each.lag_s > MAX_LAG_S:
+        if each.lag_s > MAX_LAG_S and not is_down(each.state):
             lag = f"lag of {size_text(each.lag_bytes)}; the oldest line is {age_text(each.lag_s)} old"
             yield Finding("warning", f"{each.pipeline} to {each.sink}: {lag}")
 

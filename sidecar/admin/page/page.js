@@ -20,7 +20,9 @@ const state = { before: null, facts: null, isPaused: false, history: null, histo
 // ── the condition ────────────────────────────────────────────────────────────────────────────────────────
 
 function finding(each) {
-  return element("li", { class: LEVELS[each.level] }, each.text);
+  const parts = each.text.split("`"); // commands are between backticks
+  const texts = parts.length % 2 ? parts.map((part, i) => (i % 2 ? element("code", null, part) : part)) : [each.text];
+  return element("li", { class: LEVELS[each.level] }, ...texts);
 }
 
 function showCondition(condition) {

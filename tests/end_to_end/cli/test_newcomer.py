@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import pty
@@ -12,22 +13,24 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
 from sidecar.cli import main
 from tests.corpus.kinds import HERE, Kind
-from tests.support.processes import ENVIRON, sidecar
+from tests.support.processes import ENVIRON, eventually, running, sidecar
 
 KINDS = [
     "apache-access", "haproxy-http", "klog", "log4j2", "logback-json", "nginx-error", "node-pino", "postgresql",
     "python-logging", "syslog-5424",
 ]  # fmt: skip
 PATIENCE_S = 30
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # prctl(2), capabilities(7)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -110,7 +113,7 @@ def test_the_manifest_is_made_from_a_sample_that_is_asked_for(tmp_path: Path) ->
     with on_a_terminal(tmp_path, "--kubernetes", "--to", "stdout:") as (terminal, process):
         read_until(terminal, "in its container")
         os.write(terminal, b"app.log\n")
-        assert "begin with /" in read_until(terminal, "in its container")
+        assert "app.log is not an absolute path; with --kubernetes" in read_until(terminal, "in its container")
         os.write(terminal, b"/var/log/app/*.log\n")
         read_until(terminal, "Which file on this machine")
         os.write(terminal, b"no.log\n")
@@ -152,3 +155,98 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         2, "sidecar: sidecar.yaml: cannot be written (File too large); name another file with --output FILE\n",
     )  # fmt: skip
     assert [entry.name for entry in tmp_path.iterdir()] == ["app.log"]
+
+
+def without_privileges() -> None:
+    """Let the modes of files count for root as well."""
+    for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def small_disk() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+
+def complaint_in(line: str) -> str:
+    """Return the text of a warning or error; "" for any other line."""
+    if not line.startswith("{"):
+        return "" if line.startswith("usage:") else line
+    event = json.loads(line)
+    return str(event["message"]) if event["level"] in ("warning", "error") else ""
+
+
+class Newcomer(NamedTuple):
+    """A user with one folder, who reads what the sidecar answers."""
+
+    folder: Path
+
+    def answer(self, code: int, *arguments: str, preexec: Callable[[], None] | None = None, **environ: str) -> str:
+        """Run a command that ends with this code. Return its only complaint."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sidecar", *arguments], cwd=self.folder, env={**ENVIRON, **environ},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, preexec_fn=preexec,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        complaints = [text for line in done.stderr.splitlines() if (text := complaint_in(line))]
+        assert len(complaints) == 1, complaints
+        assert "Traceback" not in done.stderr
+        return complaints[0]
+
+    def once(self, code: int, *arguments: str, **more: Any) -> str:
+        """Ship what is there, and end."""
+        return self.answer(code, "run", *arguments, "--once", **more)
+
+
+def test_everything_goes_wrong_once_and_each_time_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    user, out, state = Newcomer(tmp_path), ["--to", "sqlite:///logs.db", "--state-dir", "state"], f"{tmp_path}/state"
+    (tmp_path / "app.log").write_text("".join(f'{{"n":{n}}}\n' for n in range(100)))
+
+    assert 'unknown command "chek"; did you mean "check"?' in user.answer(2, "chek")
+    assert 'unknown option --onse; did you mean "--once"?' in user.answer(2, "run", "app.log", *out, "--onse")
+    wrong_scheme = user.once(2, "app.log", "--to", "http://localhost:9200/logs")
+    assert wrong_scheme == 'sidecar: --to: no sink has URLs that begin with "http:"; did you mean "elasticsearch"?'
+    wrong = 'sinks: {out: "sqlite:///logs.db"}\npipelines: {app: {path: [app.log]}}\n'
+    (tmp_path / "sidecar.yaml").write_text(wrong)
+    assert user.answer(2, "check", "--config", "sidecar.yaml", "--set", "pipelines.app.paths=app.log") == (
+        'sidecar: sidecar.yaml:2: pipelines.app.path is not a setting; did you mean "paths"?'
+    )
+    assert "no file matches 'ap.log': no such file" in user.once(3, "ap.log", *out)
+
+    (tmp_path / "app.log").chmod(0)
+    unreadable = user.once(3, "app.log", *out, preexec=without_privileges)
+    assert "app.log' (Permission denied); change its mode or owner; other files are not affected" in unreadable
+    (tmp_path / "app.log").chmod(0o644)
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert user.once(2, "app.log", *out[:2], "--state-dir", "locked/state", preexec=without_privileges) == (
+        "sidecar: locked/state: cannot use the state directory (Permission denied);"
+        " make it writable for this user, or choose another one with --state-dir"
+    )
+    assert user.once(2, "app.log", *out[:2], "--state-dir", "full", preexec=small_disk) == (
+        "sidecar: full: the state cannot be written (disk I/O error); free space on its volume and make it writable"
+        " for this user"
+    )
+
+    dead = ["--to", "elasticsearch://127.0.0.1:9/logs", "--state-dir", "dead"]
+    assert user.once(3, "app.log", *dead, SIDECAR_DRAIN__TIMEOUT="5s") == (
+        "default to elasticsearch://127.0.0.1:9/logs: cannot be reached (Connection refused);"
+        " check that it is running and reachable from this host; retries from its checkpoints"
+    )
+    unknown = ["--to", "mongodb://no-such-host.invalid/logs?serverSelectionTimeoutMS=500", "--state-dir", "unknown"]
+    assert "the host name cannot be resolved; check the spelling" in user.answer(
+        2, "check", "app.log", *unknown, "--connect"
+    )
+
+    with running(tmp_path / "own.log", str(tmp_path / "app.log"), "--to", "stdout:", "--state-dir", state):
+        eventually(lambda: (tmp_path / "state" / "state.db").exists(), "the first one has the state")
+        assert "state: another sidecar is using this state directory" in user.once(2, "app.log", *out)
+
+    ship = ["run", f"{tmp_path}/app.log", "--to", f"sqlite:///{tmp_path}/logs.db", "--state-dir", state, "--once"]
+    done = sidecar(*ship, "--parser", "nginx")
+    assert "no parser accepted 100 lines, which became `message` as a whole: try other parsers with" in done.stderr
+    assert sidecar("checkpoints", "rewind", "--all", "--new-ids", "--state-dir", state).returncode == 0
+    (tmp_path / "logs.db").unlink()
+    done = sidecar(*ship)
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "logs.db")) as database:
+        numbers = [json.loads(text)["n"] for (text,) in database.execute("SELECT document FROM logs ORDER BY rowid")]
+    assert numbers == list(range(100))
