@@ -17,7 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sidecar.admin.http_messages import HttpRequest, RequestRefused, body_length, encode_reply, parse_request
-from sidecar.admin.routes import Reply
+from sidecar.admin.socket_server import Reply
 
 _LINGER_S = 1.0
 _MAX_HEAD_BYTES = 8 * 1024

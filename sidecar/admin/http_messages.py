@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sidecar.admin.routes import Reply
+from sidecar.admin.socket_server import Reply
 
 _KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _ONCE = ("host", "content-length")

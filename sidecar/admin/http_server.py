@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from sidecar.admin.access import Access
 from sidecar.admin.http_connections import HttpLimits, HttpServer, admit_or_evict
 from sidecar.admin.http_messages import HttpRequest, RequestRefused
-from sidecar.admin.routes import Reply, Routes
+from sidecar.admin.socket_server import Reply, Routes
 
 _CLIENT_TIMEOUT_S = 10.0
 _MAX_CONNECTIONS, _MAX_TLS_CONNECTIONS = 128, 32

@@ -13,15 +13,38 @@ import socket
 import socketserver
 import stat
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sidecar.admin.client import NAME, short_address
-from sidecar.admin.routes import Reply, Routes
 from sidecar.lib.ownership import explain_distrust
+
+Query = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The reply to a request."""
+
+    status: int
+    body: Mapping[str, Any] | bytes
+    """An object, which is sent as JSON, or the bytes to send."""
+
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers in addition to the usual ones."""
+
+
+Route = Callable[[Query], Reply]
+"""Returns the reply for the query of a request. Called in a separate thread."""
+
+Routes = Mapping[str, Route]
+"""Method and path, such as "GET /livez" → the function that answers the request."""
 
 _REQUEST_TIMEOUT_S = 10.0
 _MAX_CLIENTS = 16

@@ -9,7 +9,7 @@ from sidecar import __version__
 from sidecar.admin.access import Access
 from sidecar.admin.http_connections import HttpLimits, HttpServer
 from sidecar.admin.http_messages import HttpRequest, RequestRefused
-from sidecar.admin.routes import Reply
+from sidecar.admin.socket_server import Reply
 from sidecar.inject.reasons import Note, Refused
 from sidecar.lib.clock import Clock
 from sidecar.telemetry.events import Emit
