@@ -16,11 +16,18 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from sidecar.admin.http_messages import HttpRequest, RequestRefused, body_length, encode_reply, parse_request
-from sidecar.admin.socket_server import Reply
+from sidecar.admin.http_messages import (
+    MAX_HEAD_BYTES,
+    HeadTooLong,
+    HttpRequest,
+    Reply,
+    RequestRefused,
+    body_length,
+    encode_reply,
+    parse_request,
+)
 
 _LINGER_S = 1.0
-_MAX_HEAD_BYTES = 8 * 1024
 _BACKLOG = 128
 _LARGE_BODY_BYTES = 64 * 1024
 _ACCEPT_RETRY_S = 0.5
@@ -111,7 +118,7 @@ class HttpServer:
 
     async def _handle_connection(self, connection: socket.socket) -> None:
         timeout_s, is_reused = self._limits.timeout_s, self._limits.idle_s > 0
-        reader = asyncio.StreamReader(_MAX_HEAD_BYTES, self._loop)
+        reader = asyncio.StreamReader(MAX_HEAD_BYTES, self._loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
         transport: asyncio.BaseTransport | None = None
         try:
@@ -157,7 +164,7 @@ class HttpServer:
         except RequestRefused as refused:
             reply = self._refuse(refused)
         except asyncio.LimitOverrunError:
-            reply = self._refuse(RequestRefused(431, "the request line and headers are too long"))
+            reply = self._refuse(HeadTooLong())
         return encode_reply(reply, method, is_last=is_last), is_last
 
     def _refuse(self, refused: RequestRefused) -> Reply:
@@ -195,7 +202,7 @@ class HttpServer:
             writer.write_eof()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_S):
-                while not self._tls and await reader.read(_MAX_HEAD_BYTES):
+                while not self._tls and await reader.read(MAX_HEAD_BYTES):
                     pass
                 writer.close()
                 await writer.wait_closed()
@@ -223,6 +230,6 @@ def _listen(host: str, port: int, *, receives_bodies: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     if not receives_bodies:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * _MAX_HEAD_BYTES)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * MAX_HEAD_BYTES)
     listener.setblocking(False)
     return listener

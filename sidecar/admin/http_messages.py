@@ -1,18 +1,43 @@
-"""Parses HTTP requests and writes HTTP replies (RFC 9112)."""
+"""Parses HTTP requests and writes HTTP replies (RFC 9112), and finds the reply of the route for a request."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import NamedTuple
-from urllib.parse import urlsplit
-
-from sidecar.admin.socket_server import Reply
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 _KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 _ONCE = ("host", "content-length")
 """Headers that a request may have only once."""
+
+
+MAX_HEAD_BYTES = 8 * 1024
+"""Maximum size of the request line and the headers."""
+
+Query = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The reply to a request."""
+
+    status: int
+    body: Mapping[str, Any] | bytes
+    """An object, which is sent as JSON, or the bytes to send."""
+
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers in addition to the usual ones."""
+
+
+Route = Callable[[Query], Reply]
+"""Returns the reply for the query of a request. Called in a separate thread."""
+
+Routes = Mapping[str, Route]
+"""Method and path, such as "GET /livez" → the function that answers the request."""
 
 
 class HttpRequest(NamedTuple):
@@ -44,6 +69,13 @@ class RequestRefused(Exception):
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
         self.reply = Reply(status, {"text": text}, headers=headers or {})
+
+
+class HeadTooLong(RequestRefused):
+    """The request line and the headers are longer than `MAX_HEAD_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(431, "the request line and headers are too long")
 
 
 def parse_request(head: bytes) -> HttpRequest:
@@ -81,6 +113,19 @@ def body_length(request: HttpRequest, limit: int) -> int:
     if len(length) > 18 or int(length) > limit:
         raise RequestRefused(413, f"the body is larger than {limit} bytes")
     return int(length)
+
+
+def find_reply(request: HttpRequest, routes: Routes) -> Reply:
+    """Return the reply of the route for this request, or an error."""
+    target = urlsplit(request.target)
+    route = routes.get(f"{request.method} {target.path}")
+    if route is None:
+        is_known = any(name.endswith(f" {target.path}") for name in routes)
+        return Reply(405 if is_known else 404, {"text": "unknown method" if is_known else "unknown path"})
+    try:
+        return route({name: values[-1] for name, values in parse_qs(target.query).items()})
+    except Exception:  # a bug in a route: the client gets status 500, and the sidecar continues
+        return Reply(500, {"text": "the reply could not be built; this is a bug in the sidecar"})
 
 
 def encode_reply(reply: Reply, method: str, *, is_last: bool = True) -> bytes:

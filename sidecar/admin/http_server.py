@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import parse_qs, urlsplit
 
 from sidecar.admin.access import Access
 from sidecar.admin.http_connections import HttpLimits, HttpServer, admit_or_evict
-from sidecar.admin.http_messages import HttpRequest, RequestRefused
-from sidecar.admin.socket_server import Reply, Routes
+from sidecar.admin.http_messages import HttpRequest, Reply, RequestRefused, Routes, find_reply
 
 _CLIENT_TIMEOUT_S = 10.0
 _MAX_CONNECTIONS, _MAX_TLS_CONNECTIONS = 128, 32
@@ -38,7 +36,7 @@ class HttpAdmin:
     def __init__(
         self, host: str, port: int, routes: Routes, access: Access | None = None, timeout_s: float = _CLIENT_TIMEOUT_S
     ) -> None:
-        self._routes = {name[4:]: route for name, route in routes.items() if name.startswith("GET ")}
+        self._routes = {name: route for name, route in routes.items() if name.startswith("GET ")}
         self._access = access or Access()
         self._large: dict[asyncio.Task[None], None] = {}
         self._large_reply_lock = asyncio.Lock()
@@ -87,11 +85,4 @@ class HttpAdmin:
             )  # fmt: skip
 
     def _reply(self, request: HttpRequest) -> Reply:
-        target = urlsplit(request.target)
-        route = self._routes.get(target.path)
-        if route is None:
-            return Reply(404, {"text": "unknown path"})
-        try:
-            return route({name: values[-1] for name, values in parse_qs(target.query).items()})
-        except Exception:  # a bug in a route: the client gets status 500, and the sidecar continues
-            return Reply(500, {"text": "the reply could not be built; this is a bug in the sidecar"})
+        return find_reply(request._replace(method="GET"), self._routes)

@@ -7,44 +7,26 @@ of clients and the time for each are limited, so that slow or many clients do no
 from __future__ import annotations
 
 import errno
-import json
 import os
 import socket
 import socketserver
 import stat
 import threading
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from sidecar.admin.client import NAME, short_address
+from sidecar.admin.http_messages import (
+    MAX_HEAD_BYTES,
+    HeadTooLong,
+    RequestRefused,
+    Routes,
+    encode_reply,
+    find_reply,
+    parse_request,
+)
 from sidecar.lib.ownership import explain_distrust
-
-Query = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The reply to a request."""
-
-    status: int
-    body: Mapping[str, Any] | bytes
-    """An object, which is sent as JSON, or the bytes to send."""
-
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers in addition to the usual ones."""
-
-
-Route = Callable[[Query], Reply]
-"""Returns the reply for the query of a request. Called in a separate thread."""
-
-Routes = Mapping[str, Route]
-"""Method and path, such as "GET /livez" → the function that answers the request."""
 
 _REQUEST_TIMEOUT_S = 10.0
 _MAX_CLIENTS = 16
@@ -151,40 +133,27 @@ class _UnixServer(_BoundedServer):
         super().server_bind()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(socketserver.StreamRequestHandler):
     timeout = _REQUEST_TIMEOUT_S
-    server_version, sys_version = "log-sidecar", ""
     server: _UnixServer
 
-    def do_GET(self) -> None:
-        self._answer()
+    def handle(self) -> None:
+        method = "GET"
+        try:
+            request = parse_request(self._read_head())
+            method = request.method
+            reply = find_reply(request, self.server.routes)
+        except RequestRefused as refused:
+            reply = refused.reply
+        self.wfile.write(encode_reply(reply, method))
 
-    def do_POST(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
-        reply = self._reply()
-        body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode() + b"\n"
-        self.send_response(reply.status)
-        self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _reply(self) -> Reply:
-        target = urlsplit(self.path)
-        route = self.server.routes.get(f"{self.command} {target.path}")
-        if route is None:
-            known = any(name.endswith(f" {target.path}") for name in self.server.routes)
-            return Reply(405 if known else 404, {"text": "unknown method" if known else "unknown path"})
-        query = {name: values[-1] for name, values in parse_qs(target.query).items()}
-        return route(query)
-
-    def address_string(self) -> str:
-        """Return nothing, because the address of a client is not logged."""
-        return ""
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is the base class's
-        """Ignore the message, because requests are not logged."""
+    def _read_head(self) -> bytes:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self.rfile.readline(MAX_HEAD_BYTES)
+            if not line:
+                raise ConnectionError("the client has closed its connection")
+            head += line
+            if len(head) > MAX_HEAD_BYTES:
+                raise HeadTooLong
+        return head

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import msgspec
 
 from sidecar.admin.health import Health, HealthResult
-from sidecar.admin.socket_server import Query, Reply, Routes, SocketAdmin
+from sidecar.admin.http_messages import Query, Reply, Routes
+from sidecar.admin.socket_server import SocketAdmin
 from sidecar.app import status
 from sidecar.app.supervisor import Supervisor
 from sidecar.config.admin import AdminSettings, MetricsSettings

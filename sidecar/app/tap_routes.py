@@ -10,7 +10,7 @@ from collections.abc import Collection
 from importlib import import_module
 from typing import Any, cast
 
-from sidecar.admin.socket_server import Query, Reply
+from sidecar.admin.http_messages import Query, Reply
 from sidecar.lib.clock import Clock
 from sidecar.lib.terminal import escape_control_characters, escape_json
 from sidecar.pipeline.tap import MAX_EVENTS_PER_S, MAX_TAPS, STAGES, Matcher, Stage, Tap, TapEvent, Taps

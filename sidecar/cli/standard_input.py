@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
+from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sidecar.errors import ConfigurationError
 
@@ -59,7 +59,7 @@ def copy_standard_input(*, is_complete: bool) -> Iterator[tuple[str, StandardInp
     `is_complete`: copy all of it first. Otherwise a thread copies while the caller continues.
     """
     try:
-        folder = TemporaryDirectory(prefix="log-sidecar-")
+        folder = import_module("tempfile").TemporaryDirectory(prefix="log-sidecar-")
     except OSError as error:
         raise ConfigurationError(
             f"cannot create a directory for standard input ({error.strerror})",

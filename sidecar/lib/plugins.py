@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
 from sidecar.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class PluginInfo(NamedTuple):
@@ -61,12 +65,22 @@ class PluginGroup:
             ) from error
 
     def _points(self) -> list[EntryPoint]:
+        # A sidecar without plug-ins does not need this module, which needs 1 MiB.
+        entry_points = import_module("importlib.metadata").entry_points
         return sorted(entry_points(group=self._group), key=lambda point: point.name)
 
 
 def summary_of(plugin: object) -> str:
     """Return the first line of the docstring of a plug-in."""
-    return (plugin.__doc__ or "").strip().partition("\n")[0]
+    return (plugin.__doc__ or _read_docstring(plugin)).strip().partition("\n")[0]
+
+
+def _read_docstring(plugin: object) -> str:
+    # In the image, docstrings are removed from the byte code.
+    ast, inspect, textwrap = import_module("ast"), import_module("inspect"), import_module("textwrap")
+    with suppress(OSError, TypeError, SyntaxError, IndexError):
+        return ast.get_docstring(ast.parse(textwrap.dedent(inspect.getsource(plugin))).body[0]) or ""
+    return ""
 
 
 def _origin(point: EntryPoint) -> str:

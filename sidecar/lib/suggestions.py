@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher, get_close_matches
+from importlib import import_module
 
 _MAX_CANDIDATES = 3
 _MIN_BEGINNING = 4
@@ -17,7 +17,7 @@ def suggestion_for(name: str, known: Iterable[str], prefix: str = "") -> str:
     """
     folded = {each.removeprefix(prefix).lower(): each for each in known}
     written = name.removeprefix(prefix).lower()
-    close = get_close_matches(written, folded, n=_MAX_CANDIDATES)
+    close = import_module("difflib").get_close_matches(written, folded, n=_MAX_CANDIDATES)
     # If more than half of the letters differ, names resemble each other by chance, as TIMESTMP and REDISTIMESTAMP.
     match = next((each for each in close if 2 * _count_edits(written, each) <= len(written)), None)
     if match is None and len(written) >= _MIN_BEGINNING:
@@ -27,5 +27,5 @@ def suggestion_for(name: str, known: Iterable[str], prefix: str = "") -> str:
 
 def _count_edits(before: str, after: str) -> int:
     """Return how many letters must be inserted, deleted or replaced."""
-    edits = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    edits = import_module("difflib").SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     return sum(max(i2 - i1, j2 - j1) for kind, i1, i2, j1, j2 in edits if kind != "equal")

@@ -8,8 +8,7 @@ from pathlib import Path
 from sidecar import __version__
 from sidecar.admin.access import Access
 from sidecar.admin.http_connections import HttpLimits, HttpServer
-from sidecar.admin.http_messages import HttpRequest, RequestRefused
-from sidecar.admin.socket_server import Reply
+from sidecar.admin.http_messages import HttpRequest, Reply, RequestRefused
 from sidecar.inject.reasons import Note, Refused
 from sidecar.lib.clock import Clock
 from sidecar.telemetry.events import Emit

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sidecar import __version__
 from sidecar.admin import page
+from sidecar.admin.http_messages import Reply
 from sidecar.admin.http_server import HttpAdmin
-from sidecar.admin.socket_server import Reply
 from sidecar.config.settings import Settings
 from sidecar.lib.settings_model import mask
 from sidecar.telemetry.counters import Counters

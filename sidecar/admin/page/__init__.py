@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from sidecar.admin.socket_server import Reply
+from sidecar.admin.http_messages import Reply
 from sidecar.lib.terminal import escape_lines
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.telemetry.condition import judge

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 
 from sidecar.lib.clock import Clock
 from sidecar.parse.time.missing_dates import latest_day, latest_year
@@ -42,9 +43,6 @@ _PROGRAM_SHAPES = (
 )
 """Notations that are used only for the log format of a known program, because they are ambiguous elsewhere."""
 
-_ISO = [re.compile(shape, re.ASCII) for shape in _ISO_SHAPES]
-_CERTAIN = [re.compile(shape) for shape in _SHAPES]
-_ALL = [*_CERTAIN, *(re.compile(shape, re.ASCII) for shape in _PROGRAM_SHAPES)]
 _EPOCH = re.compile(r"[1-9]\d{8,9}", re.ASCII)
 _TEXT = re.compile(
     r"(?P<head>.*?(?:\d:\d\d(?::\d\d)?|[T ]\d\d(?:\d\d){0,2}|\d{14}))(?:[.,](?P<fraction>\d{1,9})\d*)?"
@@ -57,6 +55,22 @@ _TAI64N = re.compile(r"@([0-9a-f]{16})([0-9a-f]{8})", re.ASCII)
 _TAI64_EPOCH = (1 << 62) + 10
 
 
+# Compiled when a text needs them, because that takes 5 ms and most logs have times in RFC 3339.
+@cache
+def _iso_shapes() -> list[re.Pattern[str]]:
+    return [re.compile(shape, re.ASCII) for shape in _ISO_SHAPES]
+
+
+@cache
+def _certain_shapes() -> list[re.Pattern[str]]:
+    return [re.compile(shape) for shape in _SHAPES]
+
+
+@cache
+def _all_shapes() -> list[re.Pattern[str]]:
+    return [*_certain_shapes(), *(re.compile(shape, re.ASCII) for shape in _PROGRAM_SHAPES)]
+
+
 def local_time(text: str, year: str, now: float) -> str:
     """Return the time that a known program wrote, in ISO 8601: without a zone, or with `Z` if it is an epoch number.
 
@@ -65,7 +79,7 @@ def local_time(text: str, year: str, now: float) -> str:
     """
     if _EPOCH.fullmatch(text):
         return f"{datetime.fromtimestamp(int(text), UTC):%Y-%m-%dT%H:%M:%S}Z"
-    return _convert(_ALL, text, year, now)
+    return _convert(_all_shapes(), text, year, now)
 
 
 class DateText:
@@ -73,7 +87,7 @@ class DateText:
 
     def __init__(self, zones: Zones, clock: Clock, *, only_iso: bool = False) -> None:
         self._zones, self._clock = zones, clock
-        self._shapes = _ISO if only_iso else _CERTAIN
+        self._shapes = _iso_shapes if only_iso else _certain_shapes
         self._seconds = SecondCache(self._convert_parts)
         self._hour = 0
 
@@ -102,7 +116,7 @@ class DateText:
 
     def _convert_parts(self, key: tuple[str, str, str]) -> TimeAffixes:
         text, zone, year = key
-        local = _convert(self._shapes, text, year, self._clock.now())
+        local = _convert(self._shapes(), text, year, self._clock.now())
         if not local or not self._zones.is_known(zone):
             return "", ""
         offset = self._zones.offset(zone, local)

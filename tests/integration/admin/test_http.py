@@ -18,8 +18,8 @@ import pytest
 import trustme
 
 from sidecar.admin.access import Access
+from sidecar.admin.http_messages import Reply
 from sidecar.admin.http_server import HttpAdmin
-from sidecar.admin.socket_server import Reply
 from sidecar.config.admin import AdminSettings
 
 HOST = b"Host: localhost\r\n\r\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sidecar.admin.health import Health
-from sidecar.admin.socket_server import Reply
+from sidecar.admin.http_messages import Reply
 from sidecar.app.endpoints import Endpoints
 from sidecar.app.supervisor import Supervisor
 from sidecar.errors import ConfigurationError
