@@ -31,6 +31,7 @@ def run_command() -> int:
         if code is not None:
             return int(code)
     if sys.argv[1:2] == ["run"]:
+        import_module("sidecar.lib.plain_settings").use_plain_settings()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     if getattr(sidecar, "DISTRIBUTION", "") != "log-sidecar":
         return _report_installation("its __init__.py was replaced")

@@ -7,7 +7,7 @@ not fail the Pod or the Job of the application. A running sidecar applies a chan
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from sidecar.app.shutdown import Shutdown
 from sidecar.app.signals import StopRequests
 from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.app.tuning import tune_process
+from sidecar.config.checked import CheckedSettings
 from sidecar.config.paths import find_state_directory
-from sidecar.config.risks import find_risks
+from sidecar.config.risks import Risk
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, SidecarError, StateError
 from sidecar.kubernetes.exit_rules import NoExitRule
@@ -43,7 +44,7 @@ _PARKED_RETRY_S = 10.0
 class RunRequest:
     """The arguments of `run`: functions that load settings and options, and flags of the command line."""
 
-    load: Callable[[], Settings]
+    load: Callable[[], CheckedSettings]
     """Loads the settings; also called for each reload. Raises `ConfigurationError`."""
 
     options: Callable[[], RunOptions]
@@ -80,7 +81,7 @@ def run(request: RunRequest) -> int:
 def run_parked(problem: str) -> int:
     """Park until a signal ends the sidecar. `problem`: the reason, which no other configuration can fix."""
 
-    def refuse() -> Settings:
+    def refuse() -> CheckedSettings:
         raise ConfigurationError(problem)
 
     def state_dir() -> Path:
@@ -100,9 +101,7 @@ class Application:
         self._heartbeats = Heartbeats(self._clock)
         self._health = Health(self._heartbeats)
         self._reloader = ConfigReloader(request.load, request.config, self._stop.reload, self._clock, self._log.emit)
-        self._endpoints = Endpoints(
-            self._health, lambda: self._reloader.status, hostname(os.environ), self._clock, self._log.emit
-        )
+        self._endpoints = Endpoints(self._health, self._reloader, hostname(os.environ), self._clock, self._log.emit)
 
     def run(self) -> int:
         """Load the settings, run until the shutdown, and return the exit code."""
@@ -111,10 +110,10 @@ class Application:
         built = self._build_or_park()
         if built is None:
             return EXIT_OK
-        supervisor, options = built
+        supervisor, options, risks = built
         tune_process()
         self._endpoints.open(supervisor)
-        self._warn_of_risks(supervisor.settings)
+        self._warn_of_risks(risks)
         supervisor.start()
         self._health.is_tailing = True
         try:
@@ -132,8 +131,8 @@ class Application:
 
     # ── build or park ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _build_or_park(self) -> tuple[Supervisor, RunOptions] | None:
-        """Return the supervisor and its options; None if the sidecar was stopped while it was parked."""
+    def _build_or_park(self) -> tuple[Supervisor, RunOptions, Sequence[Risk]] | None:
+        """Return the supervisor, its options and the risks of its settings; None after a shutdown while parked."""
         # A signal that has already arrived does not prevent the start, so that existing lines are delivered.
         while True:
             try:
@@ -145,12 +144,13 @@ class Application:
             if not self._wait_for_change():
                 return None
 
-    def _build(self) -> tuple[Supervisor, RunOptions]:
-        settings, options = self._reloader.load(), self._request.options()
+    def _build(self) -> tuple[Supervisor, RunOptions, Sequence[Risk]]:
+        checked, options = self._reloader.load(), self._request.options()
+        settings = checked.settings
         self._set_log(settings)
         supervisor = Supervisor(settings, options, self._log.emit, self._clock, os.environ, self._heartbeats)
         self._health.parked = ""
-        return supervisor, options
+        return supervisor, options, checked.risks
 
     def _park(self, error: SidecarError) -> None:
         problem = _one_line(error)
@@ -181,27 +181,27 @@ class Application:
             self._endpoints.sample()
             if reason := options.rule.reason(self._clock.monotonic(), supervisor.grown_at()):
                 self._stop.request_shutdown(reason)
-            elif settings := self._reloader.poll(supervisor.settings):
-                self._apply(settings, supervisor)
+            elif checked := self._reloader.poll(supervisor.settings):
+                self._apply(checked, supervisor)
 
-    def _apply(self, settings: Settings, supervisor: Supervisor) -> None:
-        before = supervisor.settings
+    def _apply(self, checked: CheckedSettings, supervisor: Supervisor) -> None:
+        before, settings = supervisor.settings, checked.settings
         try:
             supervisor.change(settings)
             self._endpoints.apply(before, settings)
         except ConfigurationError as error:
             self._reloader.refuse(error)
             return
-        self._warn_of_risks(settings)
+        self._warn_of_risks(checked.risks)
         self._set_log(settings)
-        self._reloader.accept(settings)
+        self._reloader.accept(checked)
 
     def _set_log(self, settings: Settings) -> None:
         self._log.set_level(settings.log_level)
         self._log.set_format(settings.log_format)
 
-    def _warn_of_risks(self, settings: Settings) -> None:
-        for risk in find_risks(settings, self._request.config):
+    def _warn_of_risks(self, risks: Sequence[Risk]) -> None:
+        for risk in risks:
             self._log.emit(events.RiskySetting(risk.location, risk.reason))
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────

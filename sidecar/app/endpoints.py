@@ -5,7 +5,7 @@ Modules that many sidecars do not need are imported on demand: HTTP server, page
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +21,6 @@ from sidecar.config.admin import AdminSettings, MetricsSettings
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
 from sidecar.lib.clock import Clock
-from sidecar.lib.settings_model import mask
 from sidecar.lib.terminal import escape_json
 from sidecar.telemetry import events
 from sidecar.telemetry.condition import with_condition
@@ -39,12 +38,25 @@ class _Listener(_Closable, Protocol):
     port: int
 
 
+class Configuration(Protocol):
+    """What is known about the configuration in use."""
+
+    @property
+    def status(self) -> ConfigurationStatus:
+        """When it was read, and how often it has changed."""
+        ...
+
+    @property
+    def masked(self) -> Mapping[str, Any]:
+        """The settings, without values that could be secrets."""
+        ...
+
+
 class Endpoints:
     """Answers requests about the supervisor. If there is none, the replies explain why the sidecar is parked."""
 
     def __init__(
-        self, health: Health, configuration: Callable[[], ConfigurationStatus], host: str, clock: Clock,
-        emit: events.Emit,
+        self, health: Health, configuration: Configuration, host: str, clock: Clock, emit: events.Emit,
     ) -> None:  # fmt: skip
         self._health, self._configuration = health, configuration
         self._host, self._clock, self._emit = host, clock, emit
@@ -145,7 +157,7 @@ class Endpoints:
             return
 
         def read_snapshot() -> Snapshot:
-            return status.snapshot(supervisor, self._configuration(), most_files=0)
+            return status.snapshot(supervisor, self._configuration.status, most_files=0)
 
         pusher = import_module("sidecar.telemetry.otlp").Pusher(
             otlp.endpoint, otlp.interval, read_snapshot, self._host, self._emit
@@ -184,7 +196,7 @@ class Endpoints:
     def _reply(self, answer: Callable[[Supervisor, Snapshot], Reply], *, most_files: int | None) -> Reply:
         if self._supervisor is None:
             return self._parked_reply()
-        snapshot = status.snapshot(self._supervisor, self._configuration(), most_files=most_files)
+        snapshot = status.snapshot(self._supervisor, self._configuration.status, most_files=most_files)
         return answer(self._supervisor, snapshot)
 
     def _parked_reply(self) -> Reply:
@@ -194,7 +206,7 @@ class Endpoints:
         settings, page = supervisor.settings, _import_page()
         shows = settings.admin.show_documents
         letters = status.recent_dead_letters(supervisor, page.MAX_LETTERS) if shows else None
-        reply: Reply = page.render_status(snapshot, mask(settings), letters)
+        reply: Reply = page.render_status(snapshot, self._configuration.masked, letters)
         return reply
 
     def _poll_tap(self, kind: str, query: Query) -> Reply:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sidecar.app.signals import Request
+from sidecar.config.checked import CheckedSettings
 from sidecar.config.reload_watch import ConfigFileWatch
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError
@@ -24,20 +24,27 @@ class ConfigReloader:
     """
 
     def __init__(
-        self, load: Callable[[], Settings], file: Path | None, request: Request, clock: Clock, emit: events.Emit
+        self,
+        load: Callable[[], CheckedSettings],
+        file: Path | None,
+        request: Request,
+        clock: Clock,
+        emit: events.Emit,
     ) -> None:
         self._load, self._request = load, request
         self._clock, self._emit = clock, emit
         self._watch = ConfigFileWatch(file, clock)
         self._state_dir = Path()
         self.status = ConfigurationStatus("", clock.now())
+        self.masked: Mapping[str, Any] = {}
+        """The settings in use, without values that could be secrets."""
 
-    def load(self) -> Settings:
+    def load(self) -> CheckedSettings:
         """Return the settings that the sidecar starts with. Raise `ConfigurationError`."""
-        settings = self._load()
-        self._state_dir = settings.state_directory()
-        self.status = ConfigurationStatus(hash_settings(settings), self._clock.now())
-        return settings
+        checked = self._load()
+        self._state_dir = checked.settings.state_directory()
+        self._take(checked, ConfigurationStatus(checked.hash, self._clock.now()))
+        return checked
 
     def is_due(self) -> bool:
         """Return whether the file has changed or a reload was requested since the last call."""
@@ -46,13 +53,13 @@ class ConfigReloader:
             self._request.clear()
         return is_due
 
-    def poll(self, current: Settings) -> Settings | None:
+    def poll(self, current: Settings) -> CheckedSettings | None:
         """Return the new settings if a reload is due and they differ from `current`. Report invalid settings."""
         if not self.is_due():
             return None
         try:
-            settings = self._load()
-            if settings.state_directory() != self._state_dir:
+            checked = self._load()
+            if checked.settings.state_directory() != self._state_dir:
                 raise ConfigurationError(
                     "state_dir cannot change while the sidecar is running",
                     hint="restart the sidecar, or undo the change",
@@ -60,23 +67,20 @@ class ConfigReloader:
         except ConfigurationError as error:
             self.refuse(error)
             return None
-        if settings != current:
-            return settings
+        if checked.settings != current:
+            return checked
         self.status = replace(self.status, is_last_good=True)
         return None
 
-    def accept(self, settings: Settings) -> None:
+    def accept(self, checked: CheckedSettings) -> None:
         """Record that these settings are in use."""
-        self.status = ConfigurationStatus(
-            hash_settings(settings), self._clock.now(), self.status.taken + 1, self.status.refused
-        )
+        taken, refused = self.status.taken + 1, self.status.refused
+        self._take(checked, ConfigurationStatus(checked.hash, self._clock.now(), taken, refused))
 
     def refuse(self, error: ConfigurationError) -> None:
         """Report that the new settings are invalid and the previous ones stay in use."""
         self.status = replace(self.status, refused=self.status.refused + 1, is_last_good=False)
         self._emit(events.ConfigurationKept("; ".join(error.problems)))
 
-
-def hash_settings(settings: Settings) -> str:
-    """Return a short hash that differs between configurations. Secrets are masked before hashing."""
-    return hashlib.sha256(json.dumps(settings.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+    def _take(self, checked: CheckedSettings, status: ConfigurationStatus) -> None:
+        self.masked, self.status = checked.masked, status

@@ -8,8 +8,9 @@ import resource
 from pathlib import Path
 
 from sidecar.app.tuning import tune_process
-from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
+from sidecar.cli.options import add_pipeline_options, find_config_file
 from sidecar.cli.output import put_json, put_line
+from sidecar.cli.settings import load_settings
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.errors import ConfigurationError
 from sidecar.lib.clock import SystemClock

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
+from sidecar.cli.options import add_pipeline_options, find_config_file
 from sidecar.cli.output import count_of, put_error, put_line, put_note
+from sidecar.cli.settings import load_settings
 from sidecar.cli.stats_table import print_stats
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.risks import find_risks

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from rich.table import Table
 
 from sidecar.cli.console import make_text, put
-from sidecar.cli.options import add_pipeline_options, choose_state_directory
+from sidecar.cli.options import add_pipeline_options
 from sidecar.cli.output import count_of, put_error, put_json, put_line, put_note
+from sidecar.cli.settings import choose_state_directory
 from sidecar.errors import ConfigurationError
 from sidecar.state.checkpoints import CheckpointFilter, CheckpointRow, Checkpoints
 from sidecar.state.database import open_database

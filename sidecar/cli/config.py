@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from sidecar.cli.options import add_pipeline_options, load_settings_with_sources
+from sidecar.cli.options import add_pipeline_options
 from sidecar.cli.output import put_line
+from sidecar.cli.settings import load_settings_with_sources
 from sidecar.config.loader import LoadedSettings
 from sidecar.config.messages import Key
 from sidecar.lib.settings_model import mask

@@ -10,8 +10,9 @@ from msgspec.structs import asdict
 from rich.table import Table
 
 from sidecar.cli.console import make_text, put
-from sidecar.cli.options import add_pipeline_options, choose_state_directory, load_settings
+from sidecar.cli.options import add_pipeline_options
 from sidecar.cli.output import put_error, put_json, put_line, put_note
+from sidecar.cli.settings import choose_state_directory, load_settings
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, DeliveryError
 from sidecar.lib.clock import iso

@@ -18,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole, make_text
-from sidecar.cli.options import add_pipeline_options, load_sample_settings
+from sidecar.cli.options import add_pipeline_options
 from sidecar.cli.output import put_error, put_json, put_json_text, put_line, put_lines
+from sidecar.cli.settings import load_sample_settings
 from sidecar.cli.stats_table import print_stats
 from sidecar.config.loader import from_command_line
 from sidecar.config.pipeline import PipelineSettings

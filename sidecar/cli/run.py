@@ -1,25 +1,17 @@
-"""`sidecar run`: tails files and ships every line."""
+"""`sidecar run`: tails files and ships every line.
+
+The settings are read by another process while this process imports the modules that it needs to run.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from contextlib import AbstractContextManager, ExitStack, nullcontext
 from importlib import import_module
 
-from sidecar.app import application
-from sidecar.app.application import RunRequest
-from sidecar.app.outcome import EXIT_UNDELIVERED
-from sidecar.app.supervisor import Progress, RunOptions
-from sidecar.cli.options import add_pipeline_options, find_config_file, load_settings
-from sidecar.cli.output import put_error
-from sidecar.cli.standard_input import NAME, copy_standard_input
-from sidecar.config.paths import find_state_directory
-from sidecar.config.settings import Settings
-from sidecar.errors import ConfigurationError
-from sidecar.kubernetes.exit_rules import ExitRule, parse_exit_rule
-from sidecar.kubernetes.pod import Pod
+from sidecar.cli.options import add_pipeline_options
+from sidecar.cli.settings_process import SettingsProcess
+from sidecar.cli.standard_input import NAME
+from sidecar.lib.plain_settings import is_plain
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -51,58 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until a signal, until the exit rule applies, or with `--once` until everything is delivered."""
-    with ExitStack() as stack:
-        source = None
-        if NAME in options.paths:
-            _check_alone(options)
-            pattern, source = stack.enter_context(copy_standard_input(is_complete=options.once))
-            options.paths = [pattern]
-        progress = stack.enter_context(_progress_bar(wanted=options.once and sys.stderr.isatty()))
-        code = application.run(
-            RunRequest(
-                load=lambda: _load(options),
-                options=lambda: _run_options(options, progress, source),
-                config=find_config_file(options),
-                state_dir=lambda: find_state_directory(options.state_dir, os.environ),
-                strict=options.strict_exit,
-                park=should_park(options.on_config_error),
-            )
-        )
-        if source and source.problem:
-            put_error(f"{source.problem}; the rest was not shipped: set TMPDIR to a directory with free space")
-            return code or EXIT_UNDELIVERED
-        return code
-
-
-def should_park(option: str | None) -> bool:
-    """Return whether an invalid configuration parks the sidecar. Raise `ConfigurationError` for an unknown value."""
-    value = option or os.environ.get("SIDECAR_ON_CONFIG_ERROR") or "exit"
-    if value not in ("exit", "park"):
-        raise ConfigurationError("SIDECAR_ON_CONFIG_ERROR must be exit or park", location="environment")
-    return value == "park"
-
-
-def _load(options: argparse.Namespace) -> Settings:
-    return load_settings(options, options.paths, options.to)
-
-
-def _check_alone(options: argparse.Namespace) -> None:
-    if len(options.paths) > 1 or options.exit_when:
-        raise ConfigurationError(
-            "- cannot be combined with other paths or --exit-when",
-            hint="remove the other paths and --exit-when, or pass files instead of -",
-        )
-
-
-def _run_options(options: argparse.Namespace, progress: Progress | None, rule: ExitRule | None) -> RunOptions:
-    pod = Pod.from_environ(os.environ)
-    given = parse_exit_rule(options.exit_when or os.environ.get("SIDECAR_EXIT_WHEN", ""), pod)
-    return RunOptions(rule or given, pod, options.once, progress)
-
-
-def _progress_bar(*, wanted: bool) -> AbstractContextManager[Progress | None]:
-    """Return the context of a progress bar if it is `wanted`, else an empty context. Import its module on demand."""
-    if not wanted:
-        return nullcontext()
-    bar: AbstractContextManager[Progress] = import_module("sidecar.cli.progress").progress_bar()
-    return bar
+    settings = SettingsProcess(options) if is_plain() else None
+    if settings and NAME not in options.paths:
+        settings.fork()
+    return int(import_module("sidecar.cli.run_application").run(options, settings))

@@ -6,9 +6,10 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from sidecar.cli.options import add_pipeline_options, load_settings
+from sidecar.cli.options import add_pipeline_options
 from sidecar.cli.output import count_of, put_error, put_line, put_lines, put_note
 from sidecar.cli.questions import can_ask, confirm
+from sidecar.cli.settings import load_settings
 from sidecar.errors import ConfigurationError, DeliveryError
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.sinks import registry

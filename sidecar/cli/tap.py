@@ -19,8 +19,9 @@ from rich.text import Text
 from sidecar.admin.client import SidecarNotRunning, ask
 from sidecar.app.tap_routes import make_matcher
 from sidecar.cli.console import PrintableConsole, make_text
-from sidecar.cli.options import add_pipeline_options, choose_state_directory, load_sample_settings
+from sidecar.cli.options import add_pipeline_options
 from sidecar.cli.output import count_of, put_error, put_json_text, put_note
+from sidecar.cli.settings import choose_state_directory, load_sample_settings
 from sidecar.lib.clock import SystemClock
 from sidecar.lib.terminal import escape_json
 from sidecar.pipeline.tap import STAGES

@@ -6,8 +6,7 @@ from importlib.util import find_spec
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
-
+from sidecar.lib.declarations import AfterValidator, Field
 from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, JsonSchema, LocalPath, SettingsModel, ShortForm
 from sidecar.lib.units import DURATION
 

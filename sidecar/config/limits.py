@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import (
+from sidecar.lib.declarations import (
     Field,
 )
-
 from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.units import Duration, Size
 

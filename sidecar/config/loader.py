@@ -137,7 +137,7 @@ def _describe_url(url: str, error: ConfigurationError | ValidationError, option:
     source.fallback = option
     cause = error if isinstance(error, ValidationError) else as_validation_error(error)
     try:
-        model = registry.for_url(url).settings
+        model = registry.settings_class_for_url(url)
     except ConfigurationError:
         model = SinkSettings
     return describe_errors(cause, [source], model)

@@ -11,10 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
-
 from sidecar.errors import ConfigurationError
+from sidecar.lib.declarations import BaseModel, InitErrorDetails, PydanticCustomError, ValidationError
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.sinks import registry
@@ -251,10 +249,10 @@ def _names_of_sink(key: Key, sources: Sequence[ValueSource]) -> set[str]:
     urls = [source.value((*key, "url")) or source.value(key) for source in sources]
     with suppress(ConfigurationError):
         for kind in filter(None, kinds):
-            return set(registry.resolve(str(kind)).settings.model_fields)
+            return set(registry.settings_class(str(kind)).model_fields)
         for url in urls:
             if isinstance(url, str):
-                return set(registry.for_url(url).settings.model_fields)
+                return set(registry.settings_class_for_url(url).model_fields)
     return set()
 
 

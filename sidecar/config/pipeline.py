@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import (
+from sidecar.config.shell_syntax import GlobPattern
+from sidecar.config.transforms import AnyTransform
+from sidecar.config.transforms import names_without_options as names_of_transforms
+from sidecar.decode.container_lines import CONTAINER_FORMATS
+from sidecar.decode.presets import PRESET_NAMES
+from sidecar.decode.settings import Encoding, MultilineSettings
+from sidecar.lib.declarations import (
     AfterValidator,
     AwareDatetime,
     BeforeValidator,
     Field,
 )
-
-from sidecar.config.shell_syntax import GlobPattern
-from sidecar.config.transforms import AnyTransform
-from sidecar.config.transforms import names_without_options as names_of_transforms
-from sidecar.decode.container_lines import CONTAINER_FORMATS
-from sidecar.decode.settings import PRESET_NAMES, Encoding, MultilineSettings
 from sidecar.lib.settings_model import (
     COMMAS,
     SHOWN,

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from sidecar.config.admin import AdminSettings, MetricsSettings
 from sidecar.config.limits import DeadLetterSettings, DrainSettings, ResourceLimits
@@ -16,9 +13,16 @@ from sidecar.config.paths import default_state_directory
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.shell_syntax import find_in_sink
 from sidecar.errors import ConfigurationError
+from sidecar.lib.declarations import AfterValidator, BeforeValidator, Field, SerializeAsAny, model_validator
+from sidecar.lib.plain_settings import is_plain
 from sidecar.lib.settings_model import LocalPath, SettingsModel, ShortForm, one_of
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
+
+if TYPE_CHECKING or not is_plain():
+    from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+else:
+    from sidecar.lib.plain_settings import BaseSettings, SettingsConfigDict
 
 
 def _parse_sink(value: object) -> object:

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from glob import escape
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
-
 from sidecar.config.messages import Key, validation_error
+from sidecar.lib.declarations import AfterValidator, Field
 from sidecar.lib.home_directory import expand_home
 
 _VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}|^\$(?!HOME/)(\w+)(?=/)", re.ASCII)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, Discriminator, Tag
-
 from sidecar.document.settings import StaticFieldsSettings
+from sidecar.lib.declarations import BaseModel, Discriminator, Tag
 from sidecar.lib.settings_model import ShortForm, one_of
 from sidecar.transform.field_settings import (
     ConvertSettings,

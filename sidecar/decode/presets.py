@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sidecar.decode.container_lines import CONTAINER_FORMATS
+
 _LINE = rb"[^\n]*+\n"
 _INDENTED = rb"[ \t]" + _LINE
 
@@ -115,3 +117,6 @@ PRESETS: dict[str, Preset] = {
         rb"(?:# Time: [^\n]*+\n(?:# User@Host: " + _LINE + rb")?+|" + _LINE + rb")(?:" + _QUERY + rb")*+", _QUERY
     ),
 }
+
+PRESET_NAMES = (*PRESETS, *CONTAINER_FORMATS)
+"""Names of all presets, of which those for containers join the lines of each stream."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+import msgspec
 
 from sidecar.decode.container_lines import CONTAINER_FORMATS
 from sidecar.decode.multiline import MAX_MATCHED_BYTES, EventGrouper, make_grouper
 from sidecar.decode.pattern_cost import count_ways
-from sidecar.decode.presets import PRESETS
+from sidecar.decode.presets import PRESET_NAMES
 from sidecar.decode.streams import StreamGrouper
 from sidecar.lib import charset
+from sidecar.lib.declarations import AfterValidator, ConfigDict, Field, field_validator, model_validator
 from sidecar.lib.settings_model import SHOWN, SettingsModel, exactly_one_of
 from sidecar.lib.units import Duration
 
-PRESET_NAMES = (*PRESETS, *CONTAINER_FORMATS)
 """Names of all presets: those of languages and programs, and those that join the parts of lines by stream."""
 
 _MAX_WAYS_BITS = 20.0
@@ -43,8 +44,7 @@ class MultilineSettings(SettingsModel):
     start: str | None = None
     """Pattern of a line that starts an event (Python's `re`). It is matched against the first 512 bytes of a line."""
 
-    # The state stores the rules as JSON under this alias. Another name would look like a change of the rules.
-    continuation: Annotated[str | None, Field(serialization_alias="more")] = None
+    continuation: str | None = None
     """Pattern of a line that continues the event before it."""
 
     end: str | None = None
@@ -102,9 +102,25 @@ class MultilineSettings(SettingsModel):
 
     def boundary_rules(self, container: str | None = None) -> str:
         """Return the settings that decide event boundaries, as JSON text. If it changes, boundaries may differ."""
-        rules = self.model_dump_json(exclude={"timeout"}, exclude_none=True, by_alias=True)
+        # The state stores `continuation` under this name. Another name would look like a change of the rules.
+        names = {"continuation": "more"}
+        rules = {
+            names.get(name, name): value
+            for name, value in vars(self).items()
+            if name != "timeout" and value is not None
+        }
+        text = msgspec.json.encode(rules).decode()
         container = self._container_format(container)
-        return f"{container} by stream {self.timeout} {rules}" if container else rules
+        return f"{container} by stream {self.timeout} {text}" if container else text
+
+    def given_options(self) -> dict[str, Any]:
+        """Return the options that are set."""
+        return {name: value for name, value in vars(self).items() if name in self.model_fields_set}
+
+
+def detected_multiline(multiline: str | Mapping[str, Any]) -> MultilineSettings:
+    """Return the settings for a preset or options that the sidecar has detected."""
+    return MultilineSettings(**({"preset": multiline} if isinstance(multiline, str) else multiline))
 
 
 def explain_unbounded(pattern: str) -> str:

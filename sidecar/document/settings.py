@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import (
+from sidecar.lib.declarations import (
     field_validator,
 )
-
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.model.reserved_fields import RESERVED_NAMES
 

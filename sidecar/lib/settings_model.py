@@ -14,9 +14,14 @@ from pathlib import Path, PurePath
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema
-
+from sidecar.lib.declarations import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    CoreSchema,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from sidecar.lib.home_directory import expand_home
 
 MASKED_VALUE = "**********"

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, overload
 
-from pydantic import Field
-
+from sidecar.lib.declarations import Field
 from sidecar.lib.settings_model import JsonSchema, ShortForm
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}

@@ -21,7 +21,7 @@ from sidecar.parse.plain import PlainTextParser
 from sidecar.parse.plugin import PluginParser
 from sidecar.parse.regex import RegexParser
 from sidecar.parse.settings import (
-    AutoSettings,
+    AnyParserSettings,
     ContainerSettings,
     CsvSettings,
     DissectSettings,
@@ -30,7 +30,6 @@ from sidecar.parse.settings import (
     LogfmtSettings,
     PluginParserSettings,
     RegexSettings,
-    SimpleParserSettings,
     TimestampSettings,
 )
 from sidecar.parse.time.format_times import FormatTimes
@@ -41,22 +40,9 @@ from sidecar.parse.typed_fields import TypedFields
 _ACCESS_LOGS: dict[str, Callable[[Zones], Parser]] = {"nginx": nginx, "apache": apache}
 _CONTAINERS: dict[str, Callable[[MessageParser], Parser]] = {"cri": CriParser, "docker": DockerParser}
 
-ParserSettings = (
-    SimpleParserSettings
-    | JsonSettings
-    | RegexSettings
-    | GrokSettings
-    | DissectSettings
-    | CsvSettings
-    | LogfmtSettings
-    | ContainerSettings
-    | PluginParserSettings
-    | AutoSettings
-)
-
 
 def create_parser(
-    chain: Sequence[ParserSettings], timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
+    chain: Sequence[AnyParserSettings], timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
 ) -> Parser:
     """Return the parser of a pipeline: a `ParserChain` if several are configured.
 
@@ -67,7 +53,7 @@ def create_parser(
 
 
 def _create_one(
-    settings: ParserSettings, timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
+    settings: AnyParserSettings, timestamp: TimestampSettings, reserved: frozenset[str], clock: Clock
 ) -> Parser:
     if isinstance(settings, ContainerSettings):
         inner = _create_one(settings.content, timestamp, reserved | {STREAM}, clock) if settings.content else None

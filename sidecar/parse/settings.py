@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
+from sidecar.errors import ConfigurationError
+from sidecar.lib.conversions import FieldType
+from sidecar.lib.declarations import (
     AfterValidator,
+    CoreSchema,
     Discriminator,
     Field,
     GetJsonSchemaHandler,
@@ -17,10 +20,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )  # fmt: skip
-from pydantic_core import CoreSchema
-
-from sidecar.errors import ConfigurationError
-from sidecar.lib.conversions import FieldType
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
 from sidecar.lib.settings_model import COMMAS, SHOWN, JsonSchema, SettingsModel, ShortForm, one_of
 from sidecar.lib.suggestions import suggestion_for
@@ -311,6 +310,45 @@ class ContainerSettings(SettingsModel):
 
     content: Content | None = None
     """Parser of the container's message, by name or with options. Default: the message is stored as `message`."""
+
+
+AnyParserSettings = (
+    SimpleParserSettings
+    | JsonSettings
+    | RegexSettings
+    | GrokSettings
+    | DissectSettings
+    | CsvSettings
+    | LogfmtSettings
+    | ContainerSettings
+    | PluginParserSettings
+    | AutoSettings
+)
+
+_WITH_OPTIONS: Mapping[str, type[AnyParserSettings]] = {
+    "json": JsonSettings,
+    "regex": RegexSettings,
+    "grok": GrokSettings,
+    "dissect": DissectSettings,
+    "csv": CsvSettings,
+    "logfmt": LogfmtSettings,
+    "cri": ContainerSettings,
+    "docker": ContainerSettings,
+    **dict.fromkeys(WITHOUT_OPTIONS, SimpleParserSettings),
+}
+
+
+def detected_parser(parser: str | Mapping[str, Any]) -> AnyParserSettings:
+    """Return the settings of a parser that the sidecar has detected: a name, or options with a `type`.
+
+    Raise `LookupError` or `TypeError` if only a newer version knows them.
+    """
+    options: dict[str, Any] = {"type": parser} if isinstance(parser, str) else dict(parser)
+    if "content" in options:
+        options["content"] = detected_parser(options["content"])
+    if "columns" in options:
+        options["columns"] = tuple(options["columns"])
+    return _WITH_OPTIONS[options["type"]](**options)
 
 
 JOINING = {"cri": "cri", "docker": "docker", "mysql_slow": "mysql_slow"}

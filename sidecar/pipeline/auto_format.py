@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from sidecar.config.pipeline import PipelineSettings
+from sidecar.decode.settings import detected_multiline
 from sidecar.lib.charset import lookup
 from sidecar.lib.clock import Clock
+from sidecar.lib.declarations import ValidationError
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
+from sidecar.parse.settings import TimestampSettings, detected_parser
 from sidecar.pipeline.detection import SAMPLE_BYTES, Multiline, Proposal, fits, propose, surely_fits
 from sidecar.pipeline.format_name import name_format
 from sidecar.pipeline.stages import Stages
@@ -173,7 +175,7 @@ def _cut_sample(data: bytes, pipeline: PipelineSettings, *, may_be_unterminated:
 
 def _propose(pipeline: PipelineSettings, sample: bytes, clock: Clock) -> Proposal:
     joining = pipeline.multiline
-    multiline: Multiline = joining.model_dump(exclude_defaults=True) if joining else None
+    multiline: Multiline = joining.given_options() if joining else None
     return propose(sample, clock, multiline)
 
 
@@ -188,10 +190,21 @@ _PLAIN = '{"parser":"plain"}'
 def _read_format(text: str) -> PipelineSettings:
     """Return a pipeline with the settings of a format. Its parser is `plain` if only a newer version knows them."""
     try:
-        parts: Mapping[str, Any] = msgspec.json.decode(text)
-        return PipelineSettings(paths=("-",), **parts)
-    except (ValidationError, msgspec.MsgspecError, TypeError):
-        return PipelineSettings(paths=("-",))
+        return _pipeline_of(msgspec.json.decode(text))
+    except (ValidationError, msgspec.MsgspecError, LookupError, TypeError):
+        return _pipeline_of(msgspec.json.decode(_PLAIN))
+
+
+def _pipeline_of(parts: Mapping[str, Any]) -> PipelineSettings:
+    parser, multiline, timestamp = parts["parser"], parts.get("multiline"), dict(parts.get("timestamp", {}))
+    if "formats" in timestamp:
+        timestamp["formats"] = tuple(timestamp["formats"])
+    return PipelineSettings(
+        paths=("-",),
+        parser=tuple(map(detected_parser, parser if isinstance(parser, list) else [parser])),
+        multiline=detected_multiline(multiline) if multiline else None,
+        timestamp=TimestampSettings(**timestamp),
+    )
 
 
 def _apply_format(pipeline: PipelineSettings, text: str) -> PipelineSettings:

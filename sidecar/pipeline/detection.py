@@ -16,11 +16,10 @@ from typing import Any
 
 import msgspec
 
-from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.ansi import strip_colors
 from sidecar.decode.container_lines import CONTAINER_FORMATS
 from sidecar.decode.framing import Framer
-from sidecar.decode.settings import MultilineSettings
+from sidecar.decode.settings import detected_multiline
 from sidecar.lib.charset import UTF_8, from_bom
 from sidecar.lib.clock import Clock
 from sidecar.lib.jsontext.nested import flatten
@@ -30,7 +29,7 @@ from sidecar.model.records import RecordBatch
 from sidecar.parse import registry
 from sidecar.parse.format_parser import UNKNOWN_ZONE
 from sidecar.parse.formats import FORMATS
-from sidecar.parse.settings import JOINING, TimestampSettings
+from sidecar.parse.settings import JOINING, TimestampSettings, detected_parser
 from sidecar.parse.time.timestamps import Timestamps
 
 SAMPLE_BYTES = 64 << 10
@@ -448,9 +447,10 @@ def _lines(data: bytes, preset: Multiline, parser: str = "") -> LineBatch:
     chunk = Chunk(Generation(0, "sample", "/sample.log", 0.0), 0, data, len(data))
     preset = preset or JOINING.get(parser)
     if preset is not None:
-        wanted = MultilineSettings(preset=preset) if isinstance(preset, str) else MultilineSettings(**preset)
         container = parser if parser in CONTAINER_FORMATS else None
-        chunk = chunk.divide(wanted.make_grouper(_LONGEST_EVENT, container).split_events(data, closed=True))
+        chunk = chunk.divide(
+            detected_multiline(preset).make_grouper(_LONGEST_EVENT, container).split_events(data, closed=True)
+        )
     return strip_colors(Framer().frame(chunk))
 
 
@@ -458,8 +458,8 @@ def _try(
     parser: Any, preset: Multiline, lines: LineBatch, clock: Clock, timestamp: dict[str, Any] | None = None
 ) -> _Try:
     """Try a parser on the sample. Without `timestamp`, search for the timestamp field."""
-    wanted = PipelineSettings(paths=("-",), parser=(parser,))
-    created = registry.create_parser(wanted.parser, TimestampSettings(**timestamp or {}), frozenset(), clock)
+    wanted = detected_parser(parser)
+    created = registry.create_parser((wanted,), TimestampSettings(**timestamp or {}), frozenset(), clock)
     records = created.parse(lines)
     read = [index for index in range(len(records.starts)) if index not in records.errors]
     rows = [flatten(f"{{{records.bodies[index]}}}") for index in read]

@@ -12,8 +12,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import msgspec
-from pydantic import PositiveInt, SecretStr
 
+from sidecar.lib.declarations import PositiveInt, SecretStr
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.units import Duration, Size
 from sidecar.model.batch import Batch, WriteResult
@@ -201,8 +201,7 @@ class SinkSettings(SettingsModel):
 
     def secrets(self) -> list[str]:
         """Return the secrets in these settings, to search a configuration file for them. Never log or print them."""
-        values = (getattr(self, name) for name in type(self).model_fields)
-        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        return [value.get_secret_value() for value in vars(self).values() if isinstance(value, SecretStr)]
 
     def destination(self) -> str:
         """Return server and target as a URL without secrets and query, for messages and for the state."""

@@ -8,9 +8,8 @@ import os
 from contextlib import suppress
 from typing import Any, ClassVar, Literal
 
-from pydantic import model_validator
-
 from sidecar.errors import Misconfigured, Retryable
+from sidecar.lib.declarations import model_validator
 from sidecar.lib.settings_model import LocalPath
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.sinks.contract import SinkSettings

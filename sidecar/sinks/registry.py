@@ -24,6 +24,14 @@ BUILT_IN = {
     "stdout": "sidecar.sinks.stdout:StdoutSink",
 }
 
+_SETTINGS = {
+    "elasticsearch": "sidecar.sinks.elasticsearch.settings:ElasticsearchSettings",
+    "opensearch": "sidecar.sinks.elasticsearch.settings:ElasticsearchSettings",
+    "mongodb": "sidecar.sinks.mongodb.settings:MongoDBSettings",
+    "kafka": "sidecar.sinks.kafka.settings:KafkaSettings",
+}
+"""Settings that are imported without the client of their sink, which takes longer."""
+
 SCHEMES = {
     "elasticsearch": "elasticsearch",
     "elasticsearch+https": "elasticsearch",
@@ -62,18 +70,25 @@ def resolve(name: str) -> SinkType:
     Raise `ConfigurationError` if the name is unknown, with a suggestion, or if a plug-in cannot be imported.
     """
     if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-        return cast(SinkType, getattr(import_module(module), attribute))
+        return cast(SinkType, _import(BUILT_IN[name]))
     if name in _plugin_names():
         return _load_plugin(name)
     raise ConfigurationError(f'there is no sink "{name}"{_suggestion(name, names())}')
 
 
-def for_url(url: str) -> SinkType:
-    """Return the sink for the scheme of a URL. Raise `ConfigurationError`, whose message shows only the scheme."""
+def settings_class(name: str) -> type[SinkSettings]:
+    """Return the class of the settings of the sink with this name. Raise `ConfigurationError` as `resolve` does."""
+    return cast(type[SinkSettings], _import(_SETTINGS[name])) if name in _SETTINGS else resolve(name).settings
+
+
+def settings_class_for_url(url: str) -> type[SinkSettings]:
+    """Return the class of the settings for the scheme of a URL.
+
+    Raise `ConfigurationError`, whose message shows only the scheme.
+    """
     scheme = url.partition(":")[0].lower()
     if scheme in SCHEMES:
-        return resolve(SCHEMES[scheme])
+        return settings_class(SCHEMES[scheme])
     known, broken = list(SCHEMES), []
     for name in _plugin_names():
         try:
@@ -82,7 +97,7 @@ def for_url(url: str) -> SinkType:
             broken.append(error.message)
             continue
         if scheme in sink.settings.schemes:
-            return sink
+            return sink.settings
         known += sink.settings.schemes
     meant = _MISTAKEN_SCHEMES.get(scheme)
     suggestion = f'; did you mean "{meant}"?' if meant else _suggestion(scheme, known)
@@ -96,12 +111,12 @@ def settings_for(value: str | Mapping[str, Any]) -> SinkSettings:
     Raise `ConfigurationError`, or pydantic's `ValidationError` for single fields.
     """
     if isinstance(value, str):
-        return for_url(value).settings.from_url(value)
+        return settings_class_for_url(value).from_url(value)
     kind, url = value.get("type"), value.get("url")
     if isinstance(kind, str):
-        return resolve(kind).settings.model_validate(value)
+        return settings_class(kind).model_validate(value)
     if isinstance(url, str):
-        return for_url(url).settings.model_validate(value)
+        return settings_class_for_url(url).model_validate(value)
     raise ConfigurationError("needs a `type` or a `url`", hint=f"types are {', '.join(sorted(names()))}")
 
 
@@ -115,6 +130,11 @@ def catalogue() -> Iterator[PluginInfo]:
     for name in BUILT_IN:
         yield PluginInfo(name, "built in", summary_of(resolve(name)))
     yield from (info for info in PLUGINS.catalogue() if info.name not in BUILT_IN)
+
+
+def _import(reference: str) -> object:
+    module, _, attribute = reference.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _plugin_names() -> list[str]:

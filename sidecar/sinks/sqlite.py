@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
-
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
+from sidecar.lib.declarations import Field, model_validator
 from sidecar.lib.settings_model import SHOWN, LocalPath
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import SinkSettings

@@ -10,9 +10,8 @@ import select
 import sys
 from typing import Any, ClassVar, Literal
 
-from pydantic import model_validator
-
 from sidecar.errors import Misconfigured
+from sidecar.lib.declarations import model_validator
 from sidecar.lib.terminal import escape_json
 from sidecar.model.batch import Batch, WriteResult
 from sidecar.sinks.contract import SinkSettings

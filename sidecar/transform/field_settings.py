@@ -7,9 +7,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
-
 from sidecar.lib.conversions import FieldType, converter_for
+from sidecar.lib.declarations import AfterValidator, Field, model_validator
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.user_regex import compile_user_regex

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema
-
 from sidecar.errors import ConfigurationError
+from sidecar.lib.declarations import CoreSchema, Field, GetJsonSchemaHandler, model_validator
 from sidecar.lib.settings_model import JsonSchema, SettingsModel, one_of
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.model.records import Transform

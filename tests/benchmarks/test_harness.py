@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch
 
-from sidecar.decode.settings import PRESET_NAMES
+from sidecar.decode.presets import PRESET_NAMES
 from sidecar.parse.settings import BUILT_IN
 from sidecar.transform.registry import KINDS
 from tests.benchmarks.__main__ import main

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from sidecar.cli import COMMANDS, main
 from sidecar.config.pipeline import RuleTest
 from sidecar.convert.variables import required_names
-from sidecar.decode.settings import PRESET_NAMES, MultilineSettings
+from sidecar.decode.presets import PRESET_NAMES
+from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.conversions import FieldType
 from sidecar.lib.settings_model import field_descriptions
 from sidecar.parse.settings import BUILT_IN as PARSERS

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
-
 from sidecar.errors import ConfigurationError
+from sidecar.lib.declarations import BaseModel, SecretStr, ValidationError
 from sidecar.sinks.common.target_name import TargetTemplate
 
 Settings = TypeVar("Settings", bound=BaseModel)

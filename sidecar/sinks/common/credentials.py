@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pydantic import SecretStr
-
 from sidecar.errors import Misconfigured
+from sidecar.lib.declarations import SecretStr
 
 Client = TypeVar("Client")
 _FileStamp = tuple[int, int, int]

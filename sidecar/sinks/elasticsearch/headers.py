@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pydantic import SecretStr
-
+from sidecar.lib.declarations import SecretStr
 from sidecar.sinks.common.checks import Problem
 
 # RFC 9110, 5.1 and 5.5

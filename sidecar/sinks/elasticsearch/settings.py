@@ -8,8 +8,7 @@ from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, PositiveInt, SecretStr, model_validator
-
+from sidecar.lib.declarations import ConfigDict, Field, PositiveInt, SecretStr, model_validator
 from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.checks import (

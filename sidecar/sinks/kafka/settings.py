@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, PositiveInt, SecretStr, model_validator
-
 from sidecar.errors import ConfigurationError
+from sidecar.lib.declarations import ConfigDict, Field, PositiveInt, SecretStr, model_validator
 from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.checks import list_name_problems, list_password_problems, raise_problems, settings_from

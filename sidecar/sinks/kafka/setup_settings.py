@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import PositiveInt
-
+from sidecar.lib.declarations import PositiveInt
 from sidecar.lib.settings_model import SettingsModel
 from sidecar.lib.units import Duration
 

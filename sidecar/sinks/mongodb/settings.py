@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlencode
 
-from pydantic import ConfigDict, PositiveInt, SecretStr, field_validator, model_validator
 from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
 from pymongo.errors import PyMongoError
 
 from sidecar.errors import ConfigurationError
+from sidecar.lib.declarations import ConfigDict, PositiveInt, SecretStr, field_validator, model_validator
 from sidecar.lib.settings_model import SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.units import Duration, Size

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
-
+from sidecar.lib.declarations import Field, PositiveInt
 from sidecar.lib.settings_model import SHOWN, SettingsModel
 from sidecar.lib.units import Size
 

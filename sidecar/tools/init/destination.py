@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
-from pydantic import SecretStr
 
 from sidecar.config.loader import from_command_line
 from sidecar.config.variables import find_variables, replace_variables
 from sidecar.errors import ConfigurationError
+from sidecar.lib.declarations import SecretStr
 from sidecar.sinks import registry
 from sidecar.sinks.contract import SinkSettings
 from sidecar.tools.yaml_text import format_yaml

@@ -7,8 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
-
+from sidecar.lib.declarations import ConfigDict, Field, field_validator, model_validator
 from sidecar.lib.settings_model import SECRET_FILE, SettingsModel, ShortForm, exactly_one_of, one_of
 from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import Transform

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from sidecar.decode.framing import Framer
 from sidecar.decode.multiline import make_grouper
-from sidecar.decode.settings import PRESET_NAMES, MultilineSettings
+from sidecar.decode.presets import PRESET_NAMES
+from sidecar.decode.settings import MultilineSettings
 from sidecar.deliver.batcher import BatchPart
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.document.builder import DocumentBuilder

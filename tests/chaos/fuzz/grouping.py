@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from sidecar.decode.settings import PRESET_NAMES, MultilineSettings
+from sidecar.decode.presets import PRESET_NAMES
+from sidecar.decode.settings import MultilineSettings
 from sidecar.lib.line_groups import Events, LineGrouping
 from tests.chaos.fuzz.fuzzed_input import FuzzedInput
 

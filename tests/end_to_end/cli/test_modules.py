@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.plugins import run_sidecar, write_plugin
+
 _RUN = """
 import sys
 from sidecar.__main__ import run_command
@@ -19,10 +21,15 @@ sys.exit(code)
 """
 
 _NOT_IMPORTED = (
+    "dotenv",
+    "pydantic",
+    "pydantic_core",
+    "pydantic_settings",
     "regex",
     "rich",
     "sidecar.admin.http_server",
     "sidecar.admin.page",
+    "sidecar.config.loader",
     "sidecar.parse.formats.web",
     "sidecar.parse.grok_patterns.web",
     "sidecar.pipeline.auto_format",
@@ -32,6 +39,7 @@ _NOT_IMPORTED = (
     "sidecar.transform.redaction.detectors",
     "sidecar.transform.redaction.redactor",
     "sidecar.transform.user_agent",
+    "yaml",
 )
 
 
@@ -64,3 +72,13 @@ def test_a_pipeline_of_json_imports_no_other_format(tmp_path: Path) -> None:
 )
 def test_what_is_configured_is_imported(tmp_path: Path, pipeline: dict[str, Any], module: str) -> None:
     assert module in _modules(tmp_path, pipeline)
+
+
+def test_an_end_of_the_process_that_reads_the_settings_is_reported(tmp_path: Path) -> None:
+    site = write_plugin(tmp_path / "site", "log_sidecar.transforms", "broken", "import os; os._exit(7)")
+    (tmp_path / "sidecar.yaml").write_text(
+        f"sinks: {{out: 'file://{tmp_path}/out'}}\npipelines: {{app: {{paths: /a.log, transforms: [broken]}}}}\n"
+    )
+    done = run_sidecar(site, "run", "--once", "--config", f"{tmp_path}/sidecar.yaml")
+    assert done.returncode == 2
+    assert "the process that reads the settings has ended with exit code 7" in done.stderr

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,19 @@ NOBODY_LISTENS_HERE = "203.0.113.1:9"
 """An address of no machine (RFC 5737), where bind(2) fails."""
 
 
+@dataclass
+class _Configuration:
+    status = ConfigurationStatus("0123", 1.0)
+    masked: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Asked:
     """Endpoints, and the replies that they give."""
 
     def __init__(self) -> None:
         clock = ManualClock()
         self.health, self.emitted = Health(Heartbeats(clock)), list[Event]()
-        configuration = ConfigurationStatus("0123", 1.0)
-        self.endpoints = Endpoints(self.health, lambda: configuration, "node-1", clock, self.emitted.append)
+        self.endpoints = Endpoints(self.health, _Configuration(), "node-1", clock, self.emitted.append)
 
     def ask(self, route: str, **query: str) -> Reply:
         return self.endpoints.routes()[route](query)

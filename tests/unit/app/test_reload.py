@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.app.reload import ConfigReloader, hash_settings
+from sidecar.app.reload import ConfigReloader
 from sidecar.app.signals import StopRequests
-from sidecar.config.settings import Settings
+from sidecar.config.checked import CheckedSettings, describe_settings, hash_settings
 from sidecar.errors import ConfigurationError
 from sidecar.telemetry.events import ConfigurationKept, Event
 from sidecar.testing import ManualClock
@@ -22,7 +22,7 @@ class Reloading:
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, folder / "sidecar.yaml"
         self.file.write_text("one")
-        self.answer: Callable[[], Settings] = lambda: build_settings(folder)
+        self.answer: Callable[[], CheckedSettings] = lambda: describe_settings(build_settings(folder), None)
         self.clock, self.emitted = ManualClock(), list[Event]()
         self.request = StopRequests(self.clock).reload
         self.reloader = ConfigReloader(
@@ -30,12 +30,12 @@ class Reloading:
         )
         self.current = self.reloader.load()
 
-    def poll(self) -> Settings | None:
+    def poll(self) -> CheckedSettings | None:
         self.clock.advance(1.0)
-        return self.reloader.poll(self.current)
+        return self.reloader.poll(self.current.settings)
 
-    def changed(self) -> Settings:
-        return build_settings(self.folder, log_level="debug")
+    def changed(self) -> CheckedSettings:
+        return describe_settings(build_settings(self.folder, log_level="debug"), None)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def here(tmp_path: Path) -> Reloading:
     return Reloading(tmp_path)
 
 
-def refuse() -> Settings:
+def refuse() -> CheckedSettings:
     raise ConfigurationError("bad", problems=("sinks: one", "pipelines: two"))
 
 
@@ -92,7 +92,7 @@ def test_bad_settings_are_reported_and_counted_until_good_ones_come(here: Reload
 
 
 def test_another_state_directory_is_refused(here: Reloading) -> None:
-    here.answer = lambda: build_settings(here.folder, state_dir=f"{here.folder}/other")
+    here.answer = lambda: describe_settings(build_settings(here.folder, state_dir=f"{here.folder}/other"), None)
     here.request.set()
     assert here.poll() is None
     assert "state_dir" in here.emitted[0].text()
