@@ -18,7 +18,7 @@ from sidecar.app.reload import ConfigReloader
 from sidecar.app.shutdown import Shutdown
 from sidecar.app.signals import StopRequests
 from sidecar.app.supervisor import RunOptions, Supervisor
-from sidecar.app.tuning import tune_process
+from sidecar.app.tuning import MemoryTrimmer, tune_process
 from sidecar.config.checked import CheckedSettings
 from sidecar.config.paths import find_state_directory
 from sidecar.config.risks import Risk
@@ -173,12 +173,14 @@ class Application:
     # ── serve ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _serve(self, supervisor: Supervisor, options: RunOptions) -> None:
+        trimmer = MemoryTrimmer(self._clock, supervisor.bytes_read)
         while not (options.once or self._stop.shutdown.wait(_LOOP_S) or supervisor.has_failed()):
             self._heartbeats.beat()
             supervisor.store.check_place()
             self._log.flush_suppressed()
             supervisor.show_progress()
             self._endpoints.sample()
+            trimmer.update()
             if reason := options.rule.reason(self._clock.monotonic(), supervisor.grown_at()):
                 self._stop.request_shutdown(reason)
             elif checked := self._reloader.poll(supervisor.settings):

@@ -187,6 +187,10 @@ class Supervisor:
         moments = [pipeline.tracker.grown_at for pipeline in self.pipelines.values()]
         return max((moment for moment in moments if moment is not None), default=None)
 
+    def bytes_read(self) -> int:
+        """Return the bytes of log that the current shippers have read."""
+        return sum(shipper.counters.bytes_read for shipper in self.shippers)
+
     def show_progress(self) -> None:
         """Update the progress bar, if there is one."""
         if self._options.progress:
