@@ -19,6 +19,12 @@ from sidecar.lib.plain_settings import use_plain_settings
 _CODE = "import sys; sys.path[:] = sys.argv[1:]; from sidecar.cli.settings_worker import main; main()"
 """Imports the same modules as this process, wherever it found them."""
 
+_NEEDED_BY_BOTH = (
+    "sidecar.decode.streams", "sidecar.model.documents", "sidecar.parse.time.timestamps", "sidecar.transform.fields",
+    "sidecar.transform.filters",
+)  # fmt: skip
+"""Modules that import most of what both processes need, but no settings. They are imported before the fork."""
+
 
 class SettingsProcess:
     """Reads the settings that these options select, each time in a new process."""
@@ -30,8 +36,10 @@ class SettingsProcess:
     def fork(self) -> None:
         """Start to read in a copy of this process. The next call of `read` returns the result.
 
-        The copy has imported what both processes need. This process must have neither other threads nor settings.
+        This process must have neither other threads nor settings.
         """
+        for module in _NEEDED_BY_BOTH:
+            import_module(module)
         readable, writable = os.pipe()
         process = os.fork()
         if process == 0:
