@@ -43,10 +43,10 @@ def _resources(cpu: str, memory: str, memory_limit: str) -> Resources:
 
 
 PROFILES = {
-    "quiet": _resources("10m", "64Mi", "128Mi"),
-    "usual": _resources("20m", "96Mi", "192Mi"),
-    "busy": _resources("100m", "96Mi", "192Mi"),
-    "flood": _resources("600m", "128Mi", "256Mi"),
+    "quiet": _resources("10m", "48Mi", "128Mi"),
+    "usual": _resources("20m", "64Mi", "192Mi"),
+    "busy": _resources("100m", "64Mi", "192Mi"),
+    "flood": _resources("600m", "96Mi", "256Mi"),
 }
 """Profile → resources. quiet: up to 10 lines a second; usual: 1,000; busy: 20,000; flood: more."""
 

@@ -88,7 +88,7 @@ spec:
             periodSeconds: 60
             timeoutSeconds: 10
           resources:
-            requests: {{cpu: 20m, memory: 96Mi, ephemeral-storage: 64Mi}}
+            requests: {{cpu: 20m, memory: 64Mi, ephemeral-storage: 64Mi}}
             # A limit of ephemeral-storage would limit the disk of the whole Pod. A limit of cpu would delay the last
             # lines when the Pod ends.
             limits: {{memory: 192Mi}}

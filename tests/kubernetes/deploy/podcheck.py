@@ -117,7 +117,7 @@ def _resources(container: Object) -> Iterator[str]:
 
 
 def quantity(text: str) -> Decimal:
-    """`20m`, `96Mi` and the like as a number."""
+    """`20m`, `64Mi` and the like as a number."""
     found = _QUANTITY.fullmatch(str(text))
     if found is None:
         raise ValueError(f"{text} is no quantity")
