@@ -11,8 +11,8 @@ from pymongo import MongoClient
 
 from tests.kubernetes.cluster.cluster import ADDRESS, Object
 
-MOST = 10_000
-"""Lines that a test may store."""
+PAGE = 10_000
+"""Documents that Elasticsearch returns at once."""
 
 
 class Database(Protocol):
@@ -23,6 +23,10 @@ class Database(Protocol):
 
     def sink(self, place: str, host: str) -> Object:
         """The settings of a sink that reaches it under the name `host`."""
+        ...
+
+    def count(self, place: str) -> int:
+        """How many lines are stored in a place. It costs the server less than their numbers."""
         ...
 
     def numbers(self, place: str) -> list[int]:
@@ -50,23 +54,44 @@ class Elasticsearch:
             request = urllib.request.Request(f"{self.url}/warm/_bulk", items.encode(), headers)
             urllib.request.urlopen(request, timeout=60).close()
 
+    def count(self, place: str) -> int:
+        """The number of documents of the index; 0 before there is one."""
+        if not self._refresh(place):
+            return 0
+        return int(self._ask(f"{place}/_count")["count"])
+
     def numbers(self, place: str) -> list[int]:
         """What is found in the index; nothing before there is one."""
         return sorted(document["number"] for document in self.documents(place))
 
     def documents(self, index: str) -> list[dict[str, Any]]:
         """All documents of an index; none before there is one."""
+        if not self._refresh(index):
+            return []
+        answer = self._ask(f"{index}/_search?size={PAGE}&scroll=1m")
+        found: list[dict[str, Any]] = []
+        while hits := answer["hits"]["hits"]:
+            found += [hit["_source"] for hit in hits]
+            if len(hits) < PAGE:
+                break
+            answer = self._ask(f"_search/scroll?scroll=1m&scroll_id={answer['_scroll_id']}")
+        self._ask(f"_search/scroll?scroll_id={answer['_scroll_id']}", method="DELETE")
+        return found
+
+    def _refresh(self, index: str) -> bool:
+        """Make the last documents visible. False if there is no index yet."""
         try:
             self._ask(f"{index}/_refresh")
-            hits = self._ask(f"{index}/_search?size={MOST}")["hits"]["hits"]
         except urllib.error.HTTPError as error:
             if error.code != 404:
                 raise
-            return []
-        return [hit["_source"] for hit in hits]
+            return False
+        return True
 
-    def _ask(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}/{path}", timeout=30) as answer:
+    def _ask(self, path: str, method: str = "GET") -> Any:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/{path}", method=method), timeout=30
+        ) as answer:
             return json.load(answer)
 
 
@@ -81,6 +106,11 @@ class MongoDB:
     def sink(self, place: str, host: str) -> Object:
         """The settings of a sink for the collection `app` of a database."""
         return {"type": "mongodb", "url": f"mongodb://{host}:{self.port}", "database": place, "collection": "app"}
+
+    def count(self, place: str) -> int:
+        """The number of documents of the collection."""
+        with MongoClient[Object](self._uri, directConnection=True) as client:
+            return client[place]["app"].count_documents({})
 
     def numbers(self, place: str) -> list[int]:
         """What is found in the collection."""

@@ -54,11 +54,12 @@ class PodFixture:
     def until_stored(self, count: int, within: float = 60) -> list[int]:
         """The numbers that are stored when there are so many."""
 
-        def look() -> list[int] | None:
-            found = self.stored()
-            return found if len(found) >= count else None
-
-        return wait(f"{count} lines are stored", look, within, lambda: f"{len(self.stored())} are")
+        place = self.namespace.name
+        wait(
+            f"{count} lines are stored", lambda: self._database.count(place) >= count, within,
+            lambda: f"{self._database.count(place)} are",
+        )  # fmt: skip
+        return self.stored()
 
     def assert_drained_in_time(self, pod: Pod) -> None:
         """The sidecar ended by itself, well, and soon after it was told to."""

@@ -272,3 +272,25 @@ def test_row_24_a_new_configuration_is_taken_and_a_bad_one_is_not(pods: PodFixtu
     last = pods.until_over("shop")
     assert pods.stored() == list(range(lines_written(last)))
     pods.measure(24, "new ConfigMap, then a bad one", "native", last, lines_written(last))
+
+
+def test_row_26_a_new_image_of_the_sidecar_restarts_it_alone_and_loses_nothing(pods: PodFixture) -> None:
+    pods.set(kept(pod("shop", spec("native", writing(rate=500)))))
+    pods.until_stored(1000)
+    old = pods.until("shop", SIDECAR, ended=False)
+    cluster, image = pods.namespace.cluster, f"{SIDECAR_IMAGE}-next"
+    cluster.shell(f"ctr images tag --force {SIDECAR_IMAGE} {image}")
+    cluster.kubectl("set", "image", "pod/shop", f"{SIDECAR}={image}", f"--namespace={pods.namespace.name}")
+    pods.namespace.wait_for_pod(
+        "shop", "the new sidecar runs", lambda it: it.container(SIDECAR)["restartCount"] == 1 and it.runs(SIDECAR)
+    )
+    before = len(pods.stored())
+    pods.until_stored(before + 1000)
+    seen = pods.namespace.pod("shop")
+    assert seen.container(APP)["restartCount"] == 0
+    assert seen.container_id(SIDECAR) != old.container_id(SIDECAR)
+    pods.namespace.delete("shop")
+    last = pods.until_over("shop")
+    assert pods.stored() == list(range(lines_written(last)))
+    assert last.ended(SIDECAR)["exitCode"] == 0
+    pods.measure(26, "new image of the sidecar, under load", "native", last, lines_written(last))

@@ -229,11 +229,27 @@ def test_the_chart_has_the_version_of_the_sidecar() -> None:
 def test_the_component_adds_the_sidecar_of_the_examples_first(kustomized: dict[str, Object], tmp_path: Path) -> None:
     works(kustomized, tmp_path)
     wanted = in_any_pod(sidecar(NATIVE))
-    wanted["env"] = [item for item in wanted["env"] if item["name"] != "CONTAINER_NAME"]
+    of_the_pod = {"SIDECAR_GRACE": "60", "CONTAINER_NAME": "shop"}
+    wanted["env"] = [
+        {**item, "value": of_the_pod[item["name"]]} if item["name"] in of_the_pod else item for item in wanted["env"]
+    ]
     first, *others = pod(kustomized)["initContainers"]
     assert first == wanted
     assert [each["name"] for each in others] == ["migrate"]
     assert volumes(pod(kustomized)) == with_token(volumes(pods(NATIVE)[0]))
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "Job"])
+def test_the_component_adds_the_sidecar_to_other_kinds(kind: str, tools: Path, tmp_path: Path) -> None:
+    (item,) = objects(EXAMPLES / "kustomize" / "deployment.yaml")
+    (tmp_path / "app.yaml").write_text(yaml.safe_dump({**item, "kind": kind}))
+    shutil.copytree(ROOT / "deploy" / "kustomize" / "component", tmp_path / "component")
+    (tmp_path / "kustomization.yaml").write_text("resources: [app.yaml]\ncomponents: [component]\n")
+    command = [str(tools / "kubectl"), "kustomize", str(tmp_path)]
+    made = yaml.safe_load(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert made["kind"] == kind
+    spec = made["spec"]["template"]["spec"]
+    assert [each["name"] for each in spec["initContainers"]] == ["log-sidecar", "migrate"]
 
 
 def test_a_deployment_without_the_label_stays_as_it_is(tools: Path, tmp_path: Path) -> None:
