@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-REQUIREMENTS := requirements/run.txt requirements/extras.txt requirements/build.txt requirements/dev.txt
 COMPILED := sidecar/lib/native/_native.c sidecar/sinks/mongodb/_bson.c
-READY := $(VENV)/.ready-$(shell cat $(REQUIREMENTS) pyproject.toml $(COMPILED) | cksum | cut -d' ' -f1)
+RUN := requirements/run.txt requirements/build.txt pyproject.toml $(COMPILED)
+MORE := requirements/extras.txt requirements/dev.txt
+INSTALLED := $(VENV)/.installed-$(shell cat $(RUN) | cksum | cut -d' ' -f1)
+READY := $(VENV)/.ready-$(shell cat $(RUN) $(MORE) | cksum | cut -d' ' -f1)
 ready_for = $(VENV)/.$(1)-ready-$(shell cksum < requirements/$(1).txt | cut -d' ' -f1)
 SECONDS ?= 60
 MINUTES ?= 60
@@ -32,11 +34,16 @@ help:
 	@echo "make soak-hostile  run a hostile application next to a well-behaved one for MINUTES=60"
 	@echo "make torture every kind of rotation, with kills and outages; TORTURE=--help prints its options"
 
-$(READY): $(REQUIREMENTS) pyproject.toml $(COMPILED)
+# What the commands need. The tests need more, which takes longer.
+$(INSTALLED): $(RUN)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "log-sidecar needs Python 3.11 or newer; run make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$(REQUIREMENTS))
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/build.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-* && touch $@
+
+$(READY): $(MORE) $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$(MORE))
 	@rm -f $(VENV)/.ready-* && touch $@
 
 # What one target alone needs is installed on request.
@@ -47,7 +54,7 @@ $(call ready_for,$(1)): requirements/$(1).txt | $(READY)
 endef
 $(foreach target,fuzz site wheels,$(eval $(call INSTALL,$(target))))
 
-demo: $(READY)
+demo: $(INSTALLED)
 	$(BIN)/sidecar demo
 
 # The whole matrix: the tests of every sink, then the journeys, the corpus and the torture with each search server, and
