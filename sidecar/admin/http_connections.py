@@ -223,12 +223,13 @@ def admit_or_evict(active: dict[asyncio.Task[None], None], task: asyncio.Task[No
 
 
 def _listen(host: str, port: int, *, receives_bodies: bool) -> socket.socket:
-    """Return a listening socket.
+    """Return a listening socket; without a host, one for all addresses of IPv6 and IPv4.
 
     Without bodies its connections inherit a small receive buffer, which limits unread requests.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    is_dual = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=is_dual)
     if not receives_bodies:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * MAX_HEAD_BYTES)
     listener.setblocking(False)

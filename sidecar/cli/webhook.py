@@ -22,12 +22,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="serve: answer the API server (default); certs: print a Secret with a new certificate, and the "
         "MutatingWebhookConfiguration that trusts it",
     )  # fmt: skip
-    parser.add_argument("--settings", metavar="FILE", type=Path, help="YAML file with the settings of injection")
     parser.add_argument(
-        "--namespaces", metavar="DIR", type=Path, help="directory with the settings of namespaces: NAMESPACE.yaml"
-    )
+        "--settings", metavar="FILE", type=Path,
+        help="YAML file with the settings of injection; read again when it changes",
+    )  # fmt: skip
     parser.add_argument(
-        "--listen", metavar="[HOST:]PORT", type=_address, default="8443", help="address (default: 8443, everywhere)"
+        "--namespaces",
+        metavar="DIR",
+        type=Path,
+        help="directory with the settings of namespaces, NAMESPACE.yaml; read again when they change",
+    )  # fmt: skip
+    parser.add_argument(
+        "--listen",
+        metavar="[HOST:]PORT",
+        type=_address,
+        default="8443",
+        help="address (default: port 8443 of all addresses)",
     )
     parser.add_argument(
         "--cert", metavar="FILE", type=Path, default=_DIRECTORY / "tls.crt",
@@ -70,7 +80,7 @@ def _address(text: str) -> tuple[str, int]:
     match = _ADDRESS.fullmatch(text)
     if not match or int(match[2]) > 65535:
         raise argparse.ArgumentTypeError("is not [HOST:]PORT, such as 8443 or [::]:8443")
-    return (match[1] or "0.0.0.0").strip("[]"), int(match[2])  # noqa: S104 - the API server asks from another machine
+    return (match[1] or "").strip("[]"), int(match[2])
 
 
 def _name(text: str) -> str:

@@ -31,7 +31,7 @@ def serve(
     except OSError as error:
         reason = ": ".join(filter(None, (error.filename, error.strerror))) or str(error)
         raise ConfigurationError(
-            f"cannot serve on {address[0]}:{address[1]}: {reason}", location="webhook",
+            f"cannot serve on {address[0] or '*'}:{address[1]}: {reason}", location="webhook",
             hint="name a free port, and readable files of a certificate and its key",
         ) from None  # fmt: skip
     gc.enable()

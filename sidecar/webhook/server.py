@@ -52,7 +52,7 @@ class Webhook:
         self._server = HttpServer(*address, self._answer, _LIMITS, tls, "webhook")
         self.port = self._server.port
         """The port that it listens on, even if the configured port is 0."""
-        emit(WebhookStarted(__version__, f"{address[0]}:{self.port}"))
+        emit(WebhookStarted(__version__, f"{address[0] or '*'}:{self.port}"))
 
     def drain(self) -> None:
         """Become unready, and let clients continue with another replica."""

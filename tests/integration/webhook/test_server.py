@@ -208,3 +208,11 @@ def test_a_certificate_that_cannot_be_used_is_an_error_at_the_start(running: Run
     files = (running.folder / "tls.crt", running.folder / "tls.key")
     with pytest.raises(OSError, match="are not a certificate and its key"):
         Webhook(("127.0.0.1", 0), files, SettingsFiles(None, None, print), running.clock, running.events.append)
+
+
+def test_without_a_host_both_kinds_of_addresses_are_served(running: Running) -> None:
+    files = (running.folder / "tls.crt", running.folder / "tls.key")
+    everywhere = Webhook(("", 0), files, SettingsFiles(None, None, print), running.clock, running.events.append)
+    for address in ("127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])):
+        socket.create_connection((address, everywhere.port), timeout=20).close()
+    everywhere.close()

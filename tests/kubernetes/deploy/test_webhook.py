@@ -90,7 +90,7 @@ def test_the_command_and_the_settings_are_accepted(objects: list[Object]) -> Non
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     for path in (options.cert.parent, options.key.parent, options.settings.parent, options.namespaces):
         assert str(path) in mounts
-    assert options.listen == ("0.0.0.0", container["ports"][0]["containerPort"])
+    assert options.listen == ("", container["ports"][0]["containerPort"])
     texts = {
         name: text
         for item in objects

@@ -13,6 +13,7 @@ from sidecar.inject.plan import plan
 from sidecar.inject.reasons import RefusalReason, Refused
 from sidecar.inject.settings import (
     MAY_BE_ALLOWED,
+    PROFILES,
     InjectionSettings,
     Resources,
     build_settings,
@@ -70,12 +71,13 @@ def test_a_suffix_is_one_word(suffix: str) -> None:
     assert addition.refusal.code is RefusalReason.E_ANNOTATION
 
 
+USUAL = PROFILES["usual"].requests
 AMOUNTS = [
-    ({"requests_cpu": "600m"}, {"cpu": "600m", "memory": "96Mi"}, "192Mi"),
-    ({"requests_memory": "256Mi"}, {"cpu": "20m", "memory": "256Mi"}, "256Mi"),
-    ({"limits_memory": "64Mi"}, {"cpu": "20m", "memory": "64Mi"}, "64Mi"),
-    ({"requests_memory": "128Mi", "limits_memory": "100Mi"}, {"cpu": "20m", "memory": "128Mi"}, "128Mi"),
-    ({"requests_cpu": "0.25"}, {"cpu": "0.25", "memory": "96Mi"}, "192Mi"),
+    ({"requests_cpu": "600m"}, {"cpu": "600m", "memory": USUAL["memory"]}, "192Mi"),
+    ({"requests_memory": "256Mi"}, {"cpu": USUAL["cpu"], "memory": "256Mi"}, "256Mi"),
+    ({"limits_memory": "32Mi"}, {"cpu": USUAL["cpu"], "memory": "32Mi"}, "32Mi"),
+    ({"requests_memory": "128Mi", "limits_memory": "100Mi"}, {"cpu": USUAL["cpu"], "memory": "128Mi"}, "128Mi"),
+    ({"requests_cpu": "0.25"}, {"cpu": "0.25", "memory": USUAL["memory"]}, "192Mi"),
 ]
 
 
