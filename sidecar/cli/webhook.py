@@ -59,6 +59,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--days", metavar="N", type=_days, default=365,
         help="with certs: days until the certificate ends (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--also-trust", metavar="FILE", type=Path,
+        help="with certs: authority of the certificate before, as PEM, which is trusted until the new one is served",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -68,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
         certs = import_module("sidecar.webhook.certs")
         files = certs.create_certificates(options.service, options.namespace, options.days)
         secret = certs.render_secret(options.service, options.namespace, files)
-        configuration = certs.render_configuration(options.service, options.namespace, files.authority)
+        authorities = files.authority + (certs.read_authority(options.also_trust) if options.also_trust else b"")
+        configuration = certs.render_configuration(options.service, options.namespace, authorities)
         put_unchanged(f"{secret}---\n{configuration}")
         return 0
     process = import_module("sidecar.webhook.process")

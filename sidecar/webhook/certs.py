@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from sidecar.errors import ConfigurationError
+from sidecar.webhook.certificate import InvalidCertificate, read_end
 
 _HINT = "install openssl, or use cert-manager (docs/how-to/webhook.md)"
 
@@ -119,6 +120,19 @@ def create_certificates(service: str, namespace: str, days: int) -> CertificateF
             "-extfile", "server.cnf", "-extensions", "server", "-sha256", "-days", str(days), "-out", "tls.crt",
         )  # fmt: skip
         return CertificateFiles(*((directory / name).read_bytes() for name in ("ca.crt", "tls.crt", "tls.key")))
+
+
+def read_authority(file: Path) -> bytes:
+    """Return the content of a file with certificates. Raise `ConfigurationError` if it is not one."""
+    try:
+        read_end(file)
+        return file.read_bytes()
+    except InvalidCertificate as error:
+        raise ConfigurationError(str(error), hint="name the ca.crt of the Secret before") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot be read ({error.strerror})", location=str(file), hint="name the ca.crt of the Secret before"
+        ) from None
 
 
 def _openssl(directory: Path, *arguments: str) -> None:

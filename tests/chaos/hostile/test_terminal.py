@@ -205,7 +205,7 @@ def calls(hostile: HostileFiles) -> dict[str, list[list[str]]]:
         "policy": [["--sink", HOSTILE], ["--config-map", HOSTILE], ["--settings", str(broken)]],
         "lint": [[str(manifest)], [str(manifest), "--report", "json"], [missing]],
         "webhook": [["--settings", missing], ["--settings", wrong], ["--cert", missing], ["--listen", HOSTILE],
-                    ["certs", "--service", HOSTILE], [HOSTILE]],
+                    ["certs", "--service", HOSTILE], ["certs", "--also-trust", missing], [HOSTILE]],
         "schema": [[]],
         "plugins": [[]],
         "completion": [["bash"], ["--names", "sinks"], [HOSTILE]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from base64 import b64decode
 from calendar import timegm
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.cli import main
 from sidecar.errors import ConfigurationError
 from sidecar.webhook.certificate import InvalidCertificate, read_end
 from sidecar.webhook.certs import create_certificates, render_configuration, render_secret
@@ -65,3 +67,18 @@ def test_without_openssl_the_message_says_what_to_do(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match=r"openssl cannot be started.*cert-manager"):
         create_certificates("inject", "logging", 30)
+
+
+def test_two_authorities_are_trusted_while_a_certificate_is_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = create_certificates("inject", "logging", 30)
+    (tmp_path / "before.crt").write_bytes(before.authority)
+    assert main(["webhook", "certs", "--also-trust", str(tmp_path / "before.crt")]) == 0
+    secret, configuration = yaml.safe_load_all(capsys.readouterr().out)
+    bundle = b64decode(configuration["webhooks"][1]["clientConfig"]["caBundle"])
+    assert bundle == b64decode(secret["data"]["ca.crt"]) + before.authority
+    (tmp_path / "before.crt").write_text("nothing")
+    for file, told in (("before.crt", "does not begin with a certificate"), ("missing.crt", "cannot be read")):
+        assert main(["webhook", "certs", "--also-trust", str(tmp_path / file)]) == 2
+        assert told in capsys.readouterr().err
