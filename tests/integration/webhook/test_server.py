@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from sidecar.inject import names
+from sidecar.inject.settings import InjectionSettings
 from sidecar.telemetry.events import Event
 from sidecar.testing import ManualClock
 from sidecar.webhook.server import MIN_VALIDITY_S, Webhook
@@ -216,3 +217,21 @@ def test_without_a_host_both_kinds_of_addresses_are_served(running: Running) -> 
     for address in ("127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])):
         socket.create_connection((address, everywhere.port), timeout=20).close()
     everywhere.close()
+
+
+class BrokenSettings(SettingsFiles):
+    """Settings with a bug."""
+
+    def of_namespace(self, namespace: str) -> InjectionSettings:
+        raise ZeroDivisionError(namespace)
+
+
+def test_a_bug_keeps_no_pod_from_starting_and_is_logged_without_text_of_the_pod(running: Running) -> None:
+    files = (running.folder / "tls.crt", running.folder / "tls.key")
+    running.webhook.close()
+    settings = BrokenSettings(None, None, print)
+    running.webhook = Webhook(("127.0.0.1", 0), files, settings, running.clock, running.events.append)
+    response = running.ask("POST", "/mutate", review_of(POD, namespace="s3cr3t"), JSON)
+    assert response_of(response.msg["text"].encode()).keys() == {"uid", "allowed"}
+    assert "a Pod starts without the sidecar: ZeroDivisionError;" in running.events[-1].text()
+    assert 'requests_total{result="failed",reason=""} 1' in running.metrics()
