@@ -99,7 +99,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 	analyzer=$$($(CC) -fanalyzer -E -x c /dev/null >/dev/null 2>&1 && echo -fanalyzer); \
 	include=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
-	for source in $(COMPILED); do \
+	for source in $(COMPILED) deploy/launcher.c; do \
 		$(CC) -std=c11 -O2 -fPIC $(C_WARNINGS) $$analyzer -isystem $$include -c -o /dev/null $$source || exit 1; \
 	done
 

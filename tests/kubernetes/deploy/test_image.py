@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sidecar import __version__
+from sidecar.inject.container import PROBE_PERIOD_S
 from tests.kubernetes.deploy.conftest import IMAGE
 
 ROOT = Path(__file__).parents[3]
@@ -77,6 +78,88 @@ def test_the_loops_that_a_line_costs_most_in_are_compiled(podman_environ: dict[s
     modules = "sidecar.lib.native._native, sidecar.sinks.mongodb._bson"
     done = podman(podman_environ, "-c", f"import {modules}", options=("--entrypoint=python3",))
     assert done.returncode == 0, done.stderr
+
+
+PROBES = """
+import os, subprocess, time
+run = subprocess.Popen(["sidecar", "run", "/var/log/app/*.log", "--to", "stdout:"], stderr=subprocess.DEVNULL)
+def probe():
+    output = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    pid = os.posix_spawnp("sidecar", ["sidecar", "probe", "live"], os.environ, file_actions=output)
+    _, status, usage = os.wait4(pid, 0)
+    return status, usage.ru_utime + usage.ru_stime
+give_up_at = time.monotonic() + 30
+while probe()[0] and time.monotonic() < give_up_at:
+    time.sleep(0.1)
+measured = [probe() for _ in range(10)]
+run.terminate()
+print(max(status for status, _ in measured), min(seconds for _, seconds in measured))
+"""
+MAX_PROBE_MCPU = 0.03
+"""Thousandths of a core that the liveness probe may cost. An idle sidecar costs about one."""
+
+
+def test_a_liveness_probe_costs_less_than_an_idle_sidecar(podman_environ: dict[str, str]) -> None:
+    done = podman(podman_environ, "-c", PROBES, options=("--entrypoint=python3",))
+    status, seconds = done.stdout.split()
+    assert int(status) == 0, done.stderr
+    assert 1000 * float(seconds) / PROBE_PERIOD_S <= MAX_PROBE_MCPU
+
+
+REPLIES = """
+import json, os, socket, subprocess, threading
+replies = {
+    "ok": b'HTTP/1.0 200 OK\\r\\n\\r\\n{"text": "ok"}\\n',
+    "parked": b'HTTP/1.0 200 OK\\r\\n\\r\\n{"text": "parked: a typing mistake"}\\n',
+    "stuck": b'HTTP/1.0 503 Service Unavailable\\r\\n\\r\\n{"text": "app is stuck"}\\n',
+    "foreign": b"hello",
+}
+for name, reply in replies.items():
+    os.mkdir(f"/tmp/{name}", 0o700)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(f"/tmp/{name}/sidecar.sock")
+    server.listen()
+    requests = []
+    def answer():
+        while True:
+            client, _ = server.accept()
+            requests.append(client.recv(4096))
+            client.sendall(reply)
+            client.close()
+    threading.Thread(target=answer, daemon=True).start()
+    environ = {**os.environ, "SIDECAR_STATE_DIR": f"/tmp/{name}"}
+    done = subprocess.run(["sidecar", "probe", "live"], env=environ, capture_output=True, text=True)
+    print(json.dumps([done.returncode, len(requests), done.stdout.strip()]))
+"""
+"""What a socket answers → code, number of requests and text: the second request is that of Python, which explains."""
+
+
+def test_a_liveness_probe_starts_python_only_to_explain(podman_environ: dict[str, str]) -> None:
+    done = podman(podman_environ, "-c", REPLIES, options=("--entrypoint=python3", "--tmpfs=/tmp:mode=1777"))
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        [0, 1, "ok"],
+        [0, 2, "parked: a typing mistake"],
+        [1, 2, "app is stuck"],
+        [1, 2, "no sidecar runs with this state directory (/tmp/foreign)"],
+    ], done.stderr
+
+
+ANY_USER = "1000920000:0"
+"""As OpenShift runs containers: a user that no file knows, in the group 0."""
+
+
+def test_it_runs_as_any_user(podman_environ: dict[str, str], tmp_path: Path) -> None:
+    folders = {"/var/log/app": tmp_path / "log", "/out": tmp_path / "out", "/var/lib/sidecar": tmp_path / "state"}
+    for folder in folders.values():
+        folder.mkdir()
+        folder.chmod(0o777)  # as an emptyDir
+    (folders["/var/log/app"] / "app.log").write_text("one\ntwo\n")
+    volumes = [f"--volume={folder}:{path}" for path, folder in folders.items()]
+    arguments = ("run", "/var/log/app/*.log", "--parser", "plain", "--to", "file:///out/out.ndjson", "--once")
+    done = podman(podman_environ, *arguments, options=(f"--user={ANY_USER}", *volumes))
+    assert done.returncode == 0, done.stderr
+    assert len((folders["/out"] / "out.ndjson").read_text().splitlines()) == 2
+    assert {path.stat().st_uid for path in folders["/var/lib/sidecar"].iterdir()} == {int(ANY_USER.split(":")[0])}
 
 
 def test_no_capability_is_left_and_the_seccomp_filter_is_on(podman_environ: dict[str, str]) -> None:
