@@ -9,13 +9,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import trustme
+
 from tests.benchmarks.comparison import Incomplete
-from tests.benchmarks.servers import ROOT, Null, as_installed, null_server
+from tests.benchmarks.servers import ROOT, Null, as_in_image, as_installed, null_server
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -29,9 +31,9 @@ class Live:
     began: float
 
     def cpu_s(self) -> float:
-        """CPU seconds that it has used since its start (proc_pid_stat(5): fields 14 and 15)."""
+        """CPU seconds since its start, with those of ended child processes (proc_pid_stat(5): fields 14 to 17)."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return sum(map(int, fields[11:15])) / _TICKS
 
     def resident_mib(self) -> float:
         """Resident memory now."""
@@ -42,6 +44,11 @@ class Live:
         """The most resident memory so far."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def anonymous_mib(self) -> float:
+        """Memory that no other process shares and no file backs, now (proc_pid_smaps_rollup(5))."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        return int(rollup.partition("Anonymous:")[2].split()[0]) / 1024
 
     def count(self) -> int:
         """Documents that have come."""
@@ -71,14 +78,22 @@ def running(
     parser: str = "plain",
     server: str = "elasticsearch",
     delay_s: float = 0.0,
+    tls: bool = False,
+    in_image: bool = False,
 ) -> Iterator[Live]:
     """A sidecar over these paths with its defaults, but for `sink`; with what an earlier one has left in `state`.
 
-    `server`: `elasticsearch` or `mongodb`. `delay_s`: seconds by which each of its answers is late.
+    `server`: `elasticsearch` or `mongodb`. `delay_s`: seconds by which each answer is late. `tls`: whether the
+    sidecar connects to Elasticsearch by TLS. `in_image`: whether it runs with the environment of the image.
     """
-    with null_server(server, delay_s=delay_s) as null, tempfile.TemporaryDirectory() as folder:
-        url = f"{server}://127.0.0.1:{null.port}/logs"
-        sinks = {"database": {"type": server, "url": url, **(sink or {})}}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        certificate, authority = Path(folder) / "certificate.pem", Path(folder) / "authority.pem"
+        if tls:
+            _write_certificate(certificate, authority)
+        null = stack.enter_context(null_server(server, delay_s=delay_s, certificate=certificate if tls else None))
+        url = f"{server}{'+https' if tls else ''}://127.0.0.1:{null.port}/logs"
+        trust = {"ca_file": str(authority)} if tls else {}
+        sinks = {"database": {"type": server, "url": url, **trust, **(sink or {})}}
         pipelines = {"app": {"paths": [paths], "parser": parser}}
         settings = {"state_dir": str(state or f"{folder}/state"), "sinks": sinks, "pipelines": pipelines}
         file = Path(folder) / "sidecar.yaml"
@@ -86,11 +101,19 @@ def running(
         began = time.monotonic()
         command = sidecar("run", "--config", str(file))
         nowhere = subprocess.DEVNULL
-        with subprocess.Popen(command, cwd=ROOT, env=as_installed(), stdout=nowhere, stderr=nowhere) as process:
+        environ = as_in_image(Path(folder)) if in_image else as_installed()
+        with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=nowhere, stderr=nowhere) as process:
             try:
                 yield Live(process.pid, null, began)
             finally:
                 process.terminate()
+
+
+def _write_certificate(certificate: Path, authority: Path) -> None:
+    issuer = trustme.CA()
+    issued = issuer.issue_cert("127.0.0.1")
+    certificate.write_bytes(issued.private_key_and_cert_chain_pem.bytes())
+    issuer.cert_pem.write_to_path(authority)
 
 
 def written(log: Path, a_second: float, lines: int, came: Callable[[int], None]) -> None:

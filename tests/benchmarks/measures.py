@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -19,7 +20,7 @@ from urllib.request import urlopen
 from tests.benchmarks import plot
 from tests.benchmarks.comparison import Entry, Incomplete
 from tests.benchmarks.competitors import SIDECAR
-from tests.benchmarks.live import running, sidecar, written
+from tests.benchmarks.live import Live, running, sidecar, written
 from tests.benchmarks.logs import generate
 from tests.benchmarks.report import machine
 from tests.benchmarks.servers import ROOT, as_installed
@@ -114,6 +115,56 @@ def checkpoints(effort: Effort, folder: Path, found: Found) -> None:
     found.plots["checkpoints.svg"] = drawn
 
 
+_POD_GOALS = {"elasticsearch": "25 MiB", "mongodb": "28 MiB"}
+RETURN_S = 22.0
+"""Seconds in which a quiet sidecar returns the memory that it needed for a burst."""
+
+_WARM_S = 62.0
+"""Seconds after its last line in which a file is polled more often."""
+
+
+def pod(effort: Effort, folder: Path, found: Found) -> None:
+    """What each Pod costs, in the environment of the image: a quiet file, one line a second, and full load."""
+    for server, goal in _POD_GOALS.items():
+        with tempfile.TemporaryDirectory(dir=folder) as logs:
+            log = Path(logs) / "app.log"
+            log.write_text("the first line\n" * 100)
+            with running(f"{logs}/*.log", server=server, tls=server == "elasticsearch", in_image=True) as live:
+                live.wait_for(100)
+                began_at = live.cpu_s()
+                time.sleep(min(_WARM_S, effort.seconds * 2))
+                at_rest = live.anonymous_mib()
+                idle_mcpu = _milli_cpu(live, partial(time.sleep, effort.seconds))
+                lines = max(1, int(effort.seconds))
+                lonely_mcpu = _milli_cpu(live, partial(written, log, 1, lines, lambda _: None))
+        found.add("CPU time", f"start, {server}", f"{began_at:.2f} s", "0.30 s")
+        found.add("anonymous memory", f"at rest, {server}", f"{at_rest:.1f} MiB", goal)
+        found.add("CPU time", f"at rest, {server}", f"{idle_mcpu:.1f} mCPU", "0.5 mCPU")
+        found.add("CPU time", f"1 line/s, {server}", f"{lonely_mcpu:.1f} mCPU", "2 mCPU")
+        peak, after = memory_of_load(int(20_000 * effort.seconds), folder, server, min(RETURN_S, effort.seconds))
+        found.add("anonymous memory", f"peak under load, {server}", f"{peak:.1f} MiB", "60 MiB")
+        found.add("anonymous memory", f"quiet after load, {server}", f"{after:.1f} MiB", "30 MiB")
+
+
+def _milli_cpu(live: Live, work: Callable[[], object]) -> float:
+    """Thousandths of a core that the sidecar uses while this works."""
+    before, began = live.cpu_s(), time.monotonic()
+    work()
+    return (live.cpu_s() - before) / (time.monotonic() - began) * 1000
+
+
+def memory_of_load(lines: int, folder: Path, server: str, quiet_s: float) -> tuple[float, float]:
+    """The most anonymous memory in MiB while a sidecar ships so many lines of JSON, and after `quiet_s` seconds."""
+    log = generate("json", lines, folder)
+    peak = 0.0
+    with running(str(log), parser="json", server=server, tls=server == "elasticsearch", in_image=True) as live:
+        while live.count() < lines:
+            peak = max(peak, live.anonymous_mib())
+            time.sleep(0.02)
+        time.sleep(quiet_s)
+        return peak, live.anonymous_mib()
+
+
 _IDLE = {1: "0.1 %, 50 MiB", 1_000: "0.5 %, 54 MiB", 10_000: "4 %, 80 MiB"}
 
 
@@ -129,7 +180,8 @@ def idle(effort: Effort, folder: Path, found: Found) -> None:
                 before, began = live.cpu_s(), time.monotonic()
                 time.sleep(effort.seconds)
                 share = (live.cpu_s() - before) / (time.monotonic() - began)
-                figure = f"{share:.2%} of a core, {live.resident_mib():.0f} MiB"
+                memory = f"{live.resident_mib():.0f} MiB, {live.anonymous_mib():.0f} MiB of it anonymous"
+                figure = f"{share:.2%} of a core, {memory}"
         found.add("idle", f"{number:,} quiet files", figure, _IDLE[number])
 
 
@@ -274,6 +326,7 @@ MEASURES: Mapping[str, Callable[[Effort, Path, Found], None]] = {
     "latency": latency,
     "first_line": first_line,
     "flushed": flushed,
+    "pod": pod,
     "idle": idle,
     "backlog": backlog,
     "files": files,

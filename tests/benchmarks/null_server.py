@@ -3,7 +3,8 @@
 A server prints its port and serves until its standard input ends. On standard input it is asked, a word a line:
 `stats` is answered with a line of JSON (requests, documents, bytes, and this server's own CPU seconds); `received`
 with a line that says how many bytes follow, and what was kept: nothing, unless it was started with `--keep`.
-`--delay S` sends each answer so many seconds late, as a distant server's arrives.
+`--delay S` sends each answer so many seconds late, as a distant server's arrives. `--tls FILE` serves TLS with the
+certificate and the key in this file.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import os
 import selectors
 import socket
+import ssl
 import sys
 import time
 from collections import deque
@@ -33,6 +35,9 @@ class Received:
     delay_s: float = 0.0
     """Seconds by which each answer is late."""
 
+    tls: ssl.SSLContext | None = None
+    """Serves TLS; None for plain connections."""
+
     requests: int = 0
     documents: int = 0
     size: int = 0
@@ -44,8 +49,13 @@ class Received:
         parser = argparse.ArgumentParser()
         parser.add_argument("--keep", action="store_true")
         parser.add_argument("--delay", type=float, default=0.0)
+        parser.add_argument("--tls", metavar="FILE")
         options = parser.parse_args(arguments)
-        return cls(options.keep, options.delay)
+        context = None
+        if options.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(options.tls)
+        return cls(options.keep, options.delay, context)
 
     def add(self, documents: int, size: int) -> None:
         """Count one request."""
@@ -73,6 +83,12 @@ class Connection:
 
     def on_readable(self) -> bool:
         """Take what has come and answer each request that is whole; false when the client has gone."""
+        is_connected = self._take()
+        while is_connected and isinstance(self.peer, ssl.SSLSocket) and self.peer.pending():
+            is_connected = self._take()
+        return is_connected
+
+    def _take(self) -> bool:
         if self._have == len(self._buffer):
             self._buffer.extend(bytes(len(self._buffer)))
         with memoryview(self._buffer) as view, view[self._have :] as free:
@@ -127,6 +143,8 @@ def serve(received: Received, protocol: Callable[[], Protocol]) -> None:
             elif key.fileobj is listener:
                 peer, _ = listener.accept()
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if received.tls:
+                    peer = received.tls.wrap_socket(peer, server_side=True)
                 selector.register(peer, selectors.EVENT_READ, Connection(peer, protocol(), answers.send_to(peer)))
             elif not _alive(key.data):
                 selector.unregister(key.fileobj)
@@ -136,5 +154,5 @@ def serve(received: Received, protocol: Callable[[], Protocol]) -> None:
 def _alive(connection: Connection) -> bool:
     try:
         return connection.on_readable()
-    except ConnectionError:
+    except (ConnectionError, ssl.SSLError):
         return False

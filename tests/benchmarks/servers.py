@@ -22,6 +22,12 @@ def as_installed() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
+def as_in_image(folder: Path) -> dict[str, str]:
+    """The environment of the image: no docstrings, and no extras. One of these brings a library that costs memory."""
+    (folder / "requests.py").write_text('raise ImportError("not in the image")\n')
+    return {**as_installed(), "PYTHONOPTIMIZE": "2", "PYTHONPATH": str(folder)}
+
+
 @dataclass(frozen=True, slots=True)
 class Null:
     """A null server that is running; `what` is the name of its module without the `null_`."""
@@ -58,9 +64,15 @@ def _id(action: Mapping[str, Mapping[str, str]]) -> str:
 
 
 @contextmanager
-def null_server(what: str, *, keep: bool = False, delay_s: float = 0.0) -> Iterator[Null]:
-    """A null server of this name in a process of its own, whose answers are so many seconds late."""
-    options = [*(["--keep"] if keep else []), "--delay", str(delay_s)]
+def null_server(
+    what: str, *, keep: bool = False, delay_s: float = 0.0, certificate: Path | None = None
+) -> Iterator[Null]:
+    """A null server of this name in a process of its own, whose answers are so many seconds late.
+
+    `certificate`: the file with certificate and key with which it serves TLS.
+    """
+    options = [*(["--keep"] if keep else []), *(["--tls", str(certificate)] if certificate else [])]
+    options += ["--delay", str(delay_s)]
     command = [sys.executable, "-m", f"tests.benchmarks.null_{what}", *options]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
     with server:
