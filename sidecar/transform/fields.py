@@ -1,19 +1,34 @@
 """Renames, copies, drops and converts fields in the JSON text of records, so that other fields keep their exact text.
 
-The text of the whole chunk is searched first, then that of each record, so records without these fields are not
-parsed. If a change fails on a record, the other changes apply and `error.message` gives the reason.
+The text of the whole chunk is searched first, so chunks without these fields are not parsed. Then all records are
+changed in one pass, except those that `lib.jsontext.columns` leaves undecided: these are changed one by one. If a
+change fails on a record, the other changes apply and `error.message` gives the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from sidecar.lib.conversions import Conversion
+from sidecar.lib.jsontext.columns import (
+    MAX_NAMES,
+    Bodies,
+    copy_members,
+    insert_values,
+    is_plain,
+    keep_members,
+    move_members,
+    read_values,
+    remove_members,
+    rename_members,
+    replace_values,
+)
 from sidecar.lib.jsontext.edit import can_insert, edit, insert, insert_all, keep, read, remove
 from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.records import RecordBatch, Transform
@@ -37,6 +52,10 @@ class FieldChange(Protocol):
         """Return the changed body; the same text if nothing changes. Call `report_failure` with reasons."""
         ...
 
+    def apply_all(self, bodies: Sequence[str]) -> Bodies:
+        """Return the changed bodies; None for those on which `apply` must be called."""
+        return [None] * len(bodies)
+
 
 def make_transform(change: FieldChange) -> Transform:
     """Return a transform that applies this change to the records of a chunk."""
@@ -52,18 +71,24 @@ class _FieldTransform:
     def __call__(self, records: RecordBatch) -> RecordBatch:
         if not self._may_touch("\n".join(records.bodies)):
             return records
-        members, failures = [], {}
-        for index, body in enumerate(records.bodies):
-            if self._may_touch(body):
-                reasons: list[str] = []
-                body = self._change.apply(body, reasons.append)
-                if reasons:
-                    failures[index] = "; ".join(reasons)
-            members.append(body)
+        failures: dict[int, str] = {}
+        changed = self._change.apply_all(records.bodies)
+        members = [self._change_one(index, records.bodies[index], failures) if body is None else body
+                   for index, body in enumerate(changed)]  # fmt: skip
         if members != records.bodies:
             names = None if records.root_names is None else records.root_names | self._roots
             records = replace(records, bodies=members, root_names=names, ends_with_log_object=False)
         return records.annotate_failures(failures, self._change.name)
+
+    def _change_one(self, index: int, body: str, failures: dict[int, str]) -> str:
+        """Return the changed body of one record. Add the reasons to `failures` if the change fails."""
+        if not self._may_touch(body):
+            return body
+        reasons: list[str] = []
+        body = self._change.apply(body, reasons.append)
+        if reasons:
+            failures[index] = "; ".join(reasons)
+        return body
 
     def _may_touch(self, text: str) -> bool:
         """Return whether the text may contain one of the fields.
@@ -80,6 +105,20 @@ def _hint(path: str) -> str:
     return "" if "\\" in name else name
 
 
+def _apply_in_turn(bodies: Sequence[str], changes: Iterable[Callable[[Sequence[str]], Bodies]]) -> Bodies:
+    """Apply several changes, each to the bodies that all earlier ones could decide."""
+    rows: Bodies = list(bodies)
+    for change in changes:
+        decided = [index for index, body in enumerate(rows) if body is not None]
+        for index, body in zip(decided, change([body for body in rows if body is not None]), strict=True):
+            rows[index] = body
+    return rows
+
+
+def _are_plain(*paths: str) -> bool:
+    return all(map(is_plain, paths))
+
+
 class RenameFields(FieldChange):
     """Renames fields."""
 
@@ -94,9 +133,16 @@ class RenameFields(FieldChange):
             body = self._rename(body, old, new, report_failure)
         return body
 
+    def apply_all(self, bodies: Sequence[str]) -> Bodies:
+        if not _are_plain(*self.reads, *self.writes):
+            return super().apply_all(bodies)
+        changes = [partial(rename_members if _have_same_parent(old, new) else move_members, old=old, new=new)
+                   for old, new in self._pairs]  # fmt: skip
+        return _apply_in_turn(bodies, changes)
+
     @staticmethod
     def _rename(body: str, old: str, new: str, report_failure: ReportFailure) -> str:
-        has_same_parent = old.rpartition(".")[0] == new.rpartition(".")[0]
+        has_same_parent = _have_same_parent(old, new)
         changed, moved = (_rename_in_place(body, old, new), []) if has_same_parent else remove(body, old)
         if changed == body:
             return body
@@ -104,6 +150,10 @@ class RenameFields(FieldChange):
             report_failure(f"rename: {_describe_conflict(new)}, so {old} keeps its name")
             return body
         return insert_all(changed, [(new + below, value) for below, value in moved]) if moved else changed
+
+
+def _have_same_parent(path: str, other: str) -> bool:
+    return path.rpartition(".")[0] == other.rpartition(".")[0]
 
 
 def _describe_conflict(path: str) -> str:
@@ -140,6 +190,12 @@ class CopyFields(FieldChange):
                 body = insert_all(body, [(target + below, value) for below, value in values])
         return body
 
+    def apply_all(self, bodies: Sequence[str]) -> Bodies:
+        if not _are_plain(*self.reads, *self.writes):
+            return super().apply_all(bodies)
+        changes = [partial(copy_members, source=source, target=target) for source, target in self._pairs]
+        return _apply_in_turn(bodies, changes)
+
 
 def _read_below(body: str, path: str) -> list[tuple[str, str]]:
     """Return the field at this path and all fields below it, each as (rest of its path, value)."""
@@ -166,6 +222,11 @@ class DropFields(FieldChange):
             body, _ = remove(body, path)
         return body
 
+    def apply_all(self, bodies: Sequence[str]) -> Bodies:
+        if not _are_plain(*self.reads):
+            return super().apply_all(bodies)
+        return _apply_in_turn(bodies, [partial(remove_members, path=path) for path in self.reads])
+
 
 class KeepFields(FieldChange):
     """Keeps only these fields, everything below them, and `@timestamp`."""
@@ -178,6 +239,11 @@ class KeepFields(FieldChange):
     def apply(self, body: str, report_failure: ReportFailure) -> str:
         return keep(body, self._paths)
 
+    def apply_all(self, bodies: Sequence[str]) -> Bodies:
+        if len(self._paths) > MAX_NAMES or any("." in path for path in self._paths) or not _are_plain(*self._paths):
+            return super().apply_all(bodies)
+        return keep_members(bodies, sorted(self._paths))
+
 
 class LowercaseFields(FieldChange):
     """Converts texts to lower case; other values stay unchanged."""
@@ -189,16 +255,23 @@ class LowercaseFields(FieldChange):
 
     def apply(self, body: str, report_failure: ReportFailure) -> str:
         for path in self.reads:
-            body = edit(body, path, _lower)
+            body = edit(body, path, lambda key_text, below, value: f"{key_text}:{value if below else _lower(value)}")
         return body
 
+    def apply_all(self, bodies: Sequence[str]) -> Bodies:
+        if not _are_plain(*self.reads):
+            return super().apply_all(bodies)
+        return _apply_in_turn(bodies, [partial(replace_values, path=path, change=_lower) for path in self.reads])
 
-def _lower(key_text: str, below: str, value: str) -> str:
-    if below or value[0] != '"':
-        return f"{key_text}:{value}"
+
+def _lower(value: str) -> str:
+    if value[0] != '"':
+        return value
+    if "\\" not in value and value.isascii():
+        return value.lower()
     plain = _STRING.decode(value)
     lower = plain.lower()
-    return f"{key_text}:{value if lower == plain else json_string(lower)}"
+    return value if lower == plain else json_string(lower)
 
 
 class ConvertFields(FieldChange):
@@ -225,6 +298,17 @@ class ConvertFields(FieldChange):
             body = edit(body, path, convert_member)
         return body
 
+    def apply_all(self, bodies: Sequence[str]) -> Bodies:
+        if not _are_plain(*self.reads):
+            return super().apply_all(bodies)
+        changes = [partial(replace_values, path=path, change=partial(_convert, convert=convert))
+                   for path, (_, convert) in self._conversions.items()]  # fmt: skip
+        return _apply_in_turn(bodies, changes)
+
+
+def _convert(value: str, convert: Conversion) -> str | None:
+    return value if value == "null" else convert(value)
+
 
 class HashFields(FieldChange):
     """Adds a hash of several fields: 128 bits of BLAKE2b (RFC 7693). Equal values give equal hashes."""
@@ -243,8 +327,39 @@ class HashFields(FieldChange):
         if not can_insert(body, self._target):
             report_failure(f"fingerprint: {_describe_conflict(self._target)}; choose another target")
             return body
-        digest = blake2b(msgspec.json.encode(values), digest_size=16).hexdigest()
-        return insert(body, self._target, json_string(digest))
+        return insert(body, self._target, _hash(msgspec.json.encode(values)))
+
+    def apply_all(self, bodies: Sequence[str]) -> Bodies:
+        if not _are_plain(*self.reads, self._target):
+            return super().apply_all(bodies)
+        columns = [read_values(bodies, path) for path in self.reads]
+        names = [json_string(path) for path in self.reads]
+        hashes = [
+            None if None in row else self._hash_row(names, cast("tuple[str, ...]", row)) if any(row) else ""
+            for row in zip(*columns, strict=True)
+        ]
+        return insert_values(bodies, self._target, hashes)
+
+    @staticmethod
+    def _hash_row(names: Sequence[str], values: Sequence[str]) -> str:
+        """Return the hash of values as written, which is that of the same values in `apply`."""
+        lists = [
+            f"{name}:[{_encode_plain(value) if value else ''}]" for name, value in zip(names, values, strict=True)
+        ]
+        return _hash(f"{{{','.join(lists)}}}".encode())
+
+
+def _hash(data: bytes) -> str:
+    return f'"{blake2b(data, digest_size=16).hexdigest()}"'
+
+
+def _encode_plain(value: str) -> str:
+    """Return `_plain(value)` as a JSON string."""
+    if "\\" in value:
+        return json_string(_plain(value))
+    if value[0] == '"':
+        return f'"\\{value[:-1]}"'
+    return json_string(value) if '"' in value else f'"{value}"'
 
 
 def _plain(value: str) -> str:

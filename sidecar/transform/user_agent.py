@@ -17,6 +17,7 @@ from ua_parser.regex import Resolver
 
 from sidecar.lib.jsontext.edit import can_insert, edit, insert_all, read
 from sidecar.lib.jsontext.nested import json_string
+from sidecar.transform.fields import FieldChange
 
 _FIELD = "user_agent.original"
 _KEY_TEXT = '"user_agent"'
@@ -29,7 +30,7 @@ _MAX_PARSED_CHARACTERS = 1024
 _STRING = msgspec.json.Decoder(str)
 
 
-class ParseUserAgent:
+class ParseUserAgent(FieldChange):
     """Adds `user_agent.name`, `.version`, `.os.name`, `.os.version` and `.device.name`.
 
     The source is `user_agent.original`. Existing fields are kept. Results are cached.

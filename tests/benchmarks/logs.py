@@ -151,10 +151,31 @@ def _events(*templates: str) -> Callable[[int, random.Random], Iterator[str]]:
     return made
 
 
-def _mixed(lines: int, chance: random.Random) -> Iterator[str]:
-    """Four lines of JSON, and one of text."""
-    for number, (of_json, of_text) in enumerate(zip(_json(lines, chance), _plain(lines, chance), strict=True)):
-        yield of_text if number % 5 == 4 else of_json
+def _mixed(every: int) -> Callable[[int, random.Random], Iterator[str]]:
+    """Lines of JSON, and one of text for each `every` lines."""
+
+    def made(lines: int, chance: random.Random) -> Iterator[str]:
+        for number, (of_json, of_text) in enumerate(zip(_json(lines, chance), _plain(lines, chance), strict=True)):
+            yield of_text if number % every == every - 1 else of_json
+
+    return made
+
+
+def _json_with_host(lines: int, chance: random.Random) -> Iterator[str]:
+    """Lines of JSON with a field `host`, which is text."""
+    for number, line in enumerate(_json(lines, chance)):
+        yield line.replace('"request"', f'"host":"web-{number % 7}","request"', 1)
+
+
+def _logfmt_of_many(lines: int, chance: random.Random) -> Iterator[str]:
+    """Lines of logfmt with other keys in other lines."""
+    for number, when in _times(lines):
+        message = _filled(chance.choice(_MESSAGES), chance)
+        more = (f" user=u{number % 90}", f" path=/cart/{number} status=200", "", f" took={number % 800}ms attempt=1")
+        yield (
+            f"time={when:%Y-%m-%dT%H:%M:%S.%fZ} level={chance.choice(_LEVELS)} n={number}"
+            f'{chance.choice(more)} message="{message} sequence {number}"\n'
+        )
 
 
 def _marked(lines: int, chance: random.Random) -> Iterator[str]:
@@ -226,7 +247,10 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "timed_epoch_us": _timed("{epoch_us}"),
     "timed_zoned": _timed('"{when:%d/%b/%Y %H:%M:%S.%f %z}"'),
     "timed_no_year": _timed('"{when:%b %d %H:%M:%S.%f}"'),
-    "mixed": _mixed,
+    "mixed": _mixed(5),
+    "mixed_rarely": _mixed(1000),
+    "json_host": _json_with_host,
+    "logfmt_many": _logfmt_of_many,
     "latin_1": _accented,
     "utf_16": _marked,
     "mysql_slow": _events(

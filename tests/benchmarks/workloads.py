@@ -90,13 +90,17 @@ PARSERS: Mapping[str, Workload] = {
     "json, strptime": _timed("timed_zoned", "%d/%b/%Y %H:%M:%S.%f %z"),
     "json, strptime without a year": _timed("timed_no_year", "%b %d %H:%M:%S.%f"),
     "json or plain": Workload("mixed", {"parser": ["json", "plain"]}),
+    "json or plain, 1 in 1,000": Workload("mixed_rarely", {"parser": ["json", "plain"]}, says="mixed"),
+    "json, a field named host": Workload("json_host", _JSON, says="text"),
     "syslog": Workload("syslog", {"parser": "syslog"}, says="message"),
     "syslog, RFC 3164": Workload("syslog_3164", {"parser": "syslog"}, says="message"),
     "logfmt": Workload("logfmt", {"parser": "logfmt"}, says="message"),
+    "logfmt, differing keys": Workload("logfmt_many", {"parser": "logfmt"}, says="message"),
     "csv": _csv("server"),
     "csv, a name of ours": _csv("host"),
     "dissect": Workload("klog", {"parser": {"type": "dissect", "pattern": _DISSECTED}}, says="message"),
     "grok": Workload("log4j", {"parser": {"type": "grok", "pattern": _GROKKED}}, says="message"),
+    "grok, COMBINEDAPACHELOG": Workload("nginx", {"parser": {"type": "grok", "pattern": "%{COMBINEDAPACHELOG}"}}),
     **{
         name: Workload(name, {"parser": name}, says="url" if name in _OF_REQUESTS else "message")
         for name in ("cri", "docker", "journald", *(name for name in FORMATS if name != "syslog"))

@@ -1,4 +1,4 @@
-"""Provides the compiled inner loops: split bytes into lines, join columns into request bytes, search a chunk.
+"""Provides the compiled inner loops: split bytes into lines, join columns into request bytes, search chunks and JSON.
 
 `_native.c` is used if a C compiler was available at installation, else `fallback.py`. Both return the same results to
 the byte. This package does not know what lines mean.
@@ -10,6 +10,7 @@ try:
         contains,
         count_byte,
         join_columns,
+        locate_members,
         needs_no_escaping,
         split_lines,
         strip_braces,
@@ -20,9 +21,19 @@ except ImportError:
         contains,
         count_byte,
         join_columns,
+        locate_members,
         needs_no_escaping,
         split_lines,
         strip_braces,
     )
 
-__all__ = ["are_ipv4", "contains", "count_byte", "join_columns", "needs_no_escaping", "split_lines", "strip_braces"]
+__all__ = [
+    "are_ipv4",
+    "contains",
+    "count_byte",
+    "join_columns",
+    "locate_members",
+    "needs_no_escaping",
+    "split_lines",
+    "strip_braces",
+]

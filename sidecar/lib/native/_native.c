@@ -417,6 +417,185 @@ static PyObject *native_are_ipv4(PyObject *Py_UNUSED(module), PyObject *args)
     Py_RETURN_TRUE;
 }
 
+/* ── locate_members ──────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define MAX_NAMES 16
+#define ABSENT (-1)
+#define UNDECIDED (-2)
+
+typedef struct {
+    const char *text;
+    Py_ssize_t size;
+} Name;
+
+/* The bytes of a member: start of the key, start and end of the value. */
+typedef struct {
+    Py_ssize_t start, value, end;
+} MemberSpan;
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        at++;
+    return at;
+}
+
+/* Returns the place after the closing quote of the string whose opening quote is at `at`, or NULL. */
+static const char *skip_string(const char *at, const char *end)
+{
+    const char *begin = ++at;
+    while (at < end && (at = memchr(at, '"', (size_t)(end - at))) != NULL) {
+        const char *before = at;
+        while (before > begin && before[-1] == '\\')
+            before--;
+        at++;
+        if ((at - 1 - before) % 2 == 0)
+            return at;
+    }
+    return NULL;
+}
+
+/* Returns the place after the value at `at`, or NULL. Brackets are counted, not compared. */
+static const char *skip_value(const char *at, const char *end)
+{
+    const char *begin = at;
+    if (at < end && *at == '"')
+        return skip_string(at, end);
+    if (at < end && (*at == '{' || *at == '[')) {
+        Py_ssize_t depth = 0;
+        while (at != NULL && at < end) {
+            if (*at == '"') {
+                at = skip_string(at, end);
+                continue;
+            }
+            depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+            at++;
+            if (depth == 0)
+                return at;
+        }
+        return NULL;
+    }
+    while (at < end && memchr(" \t\r\n,:\"[]{}", *at, 11) == NULL)
+        at++;
+    return at > begin ? at : NULL;
+}
+
+/* Compares the key, without its quotes, with one name. */
+static void note_member(const Name *name, MemberSpan *span, const char *key, Py_ssize_t size, MemberSpan found)
+{
+    if (size < name->size || memcmp(key, name->text, (size_t)name->size) != 0)
+        return;
+    if (size == name->size)
+        *span = span->start == ABSENT ? found : (MemberSpan){UNDECIDED, UNDECIDED, UNDECIDED};
+    else if (key[name->size] == '.')
+        *span = (MemberSpan){UNDECIDED, UNDECIDED, UNDECIDED};
+}
+
+/* Fills the span of each name. Returns 0 if the text is not a list of members, or a key contains an escape. */
+static int locate_in(const char *data, Py_ssize_t size, const Name *names, Py_ssize_t many, MemberSpan *spans)
+{
+    const char *end = data + size, *at = skip_blanks(data, end);
+    for (Py_ssize_t i = 0; i < many; i++)
+        spans[i] = (MemberSpan){ABSENT, ABSENT, ABSENT};
+    while (at < end) {
+        const char *key = at, *after_key = *at == '"' ? skip_string(at, end) : NULL;
+        if (after_key == NULL || memchr(key, '\\', (size_t)(after_key - key)) != NULL)
+            return 0;
+        at = skip_blanks(after_key, end);
+        if (at == end || *at != ':')
+            return 0;
+        const char *value = skip_blanks(at + 1, end), *after = skip_value(value, end);
+        if (after == NULL)
+            return 0;
+        for (Py_ssize_t i = 0; i < many; i++)
+            note_member(&names[i], &spans[i], key + 1, after_key - key - 2,
+                        (MemberSpan){key - data, value - data, after - data});
+        at = skip_blanks(after, end);
+        if (at == end)
+            return 1;
+        if (*at != ',' || (at = skip_blanks(at + 1, end)) == end)
+            return 0;
+    }
+    return 1;
+}
+
+static Py_ssize_t count_characters(const char *data, Py_ssize_t bytes)
+{
+    Py_ssize_t many = 0;
+    for (Py_ssize_t i = 0; i < bytes; i++)
+        many += ((unsigned char)data[i] & 0xC0) != 0x80;
+    return many;
+}
+
+static int set_number(PyObject *list, Py_ssize_t row, Py_ssize_t number)
+{
+    PyObject *item = PyLong_FromSsize_t(number);
+    return item == NULL ? -1 : PyList_SetItem(list, row, item);
+}
+
+/* Locates the names in one text and writes a row of the columns, three for each name. */
+static int locate_row(PyObject *text, Py_ssize_t row, const Name *names, Py_ssize_t many, PyObject **columns)
+{
+    MemberSpan spans[MAX_NAMES];
+    Py_ssize_t size = 0;
+    if (text == NULL || !PyUnicode_Check(text)) {
+        PyErr_SetString(PyExc_TypeError, "a text must be a string");
+        return -1;
+    }
+    const char *data = PyUnicode_AsUTF8AndSize(text, &size);
+    if (data == NULL && !PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
+        return -1;
+    PyErr_Clear(); /* a lone surrogate */
+    int is_valid = data != NULL && locate_in(data, size, names, many, spans);
+    int is_ascii = is_valid && PyUnicode_GetLength(text) == size;
+    for (Py_ssize_t i = 0; i < many; i++) {
+        MemberSpan span = is_valid ? spans[i] : (MemberSpan){UNDECIDED, UNDECIDED, UNDECIDED};
+        if (!is_ascii && span.start >= 0)
+            span = (MemberSpan){count_characters(data, span.start), count_characters(data, span.value),
+                                count_characters(data, span.end)};
+        if (set_number(columns[3 * i], row, span.start) < 0 || set_number(columns[3 * i + 1], row, span.value) < 0
+            || set_number(columns[3 * i + 2], row, span.end) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_names(PyObject *given, Name *names)
+{
+    Py_ssize_t many = PyTuple_Size(given);
+    if (many > MAX_NAMES) {
+        PyErr_SetString(PyExc_ValueError, "too many names");
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < many; i++) {
+        PyObject *name = PyTuple_GetItem(given, i);
+        names[i].text = name == NULL ? NULL : PyUnicode_AsUTF8AndSize(name, &names[i].size);
+        if (names[i].text == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static PyObject *native_locate_members(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *texts, *given, *columns[3 * MAX_NAMES];
+    Name names[MAX_NAMES];
+    if (!PyArg_ParseTuple(args, "O!O!:locate_members", &PyList_Type, &texts, &PyTuple_Type, &given)
+        || read_names(given, names) < 0)
+        return NULL;
+    const Py_ssize_t many = PyTuple_Size(given), rows = PyList_Size(texts);
+    PyObject *found = PyList_New(3 * many);
+    for (Py_ssize_t i = 0; found != NULL && i < 3 * many; i++) {
+        columns[i] = PyList_New(rows);
+        if (columns[i] == NULL || PyList_SetItem(found, i, columns[i]) < 0)
+            Py_CLEAR(found);
+    }
+    for (Py_ssize_t row = 0; found != NULL && row < rows; row++)
+        if (locate_row(PyList_GetItem(texts, row), row, names, many, columns) < 0)
+            Py_CLEAR(found);
+    return found;
+}
+
 static PyMethodDef methods[] = {
     {"split_lines", native_split_lines, METH_VARARGS, NULL},
     {"strip_braces", native_strip_braces, METH_VARARGS, NULL},
@@ -425,6 +604,7 @@ static PyMethodDef methods[] = {
     {"are_ipv4", native_are_ipv4, METH_VARARGS, NULL},
     {"count_byte", native_count_byte, METH_VARARGS, NULL},
     {"needs_no_escaping", native_needs_no_escaping, METH_VARARGS, NULL},
+    {"locate_members", native_locate_members, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

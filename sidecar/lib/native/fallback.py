@@ -9,6 +9,14 @@ from operator import add
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}")
 _ESCAPED = re.compile(rb"[\x00-\x09\x0b-\x1f\\]")
+_STRING = r'"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+"'
+_KEY = re.compile(r'("[^"\\]*+")[ \t\r\n]*+:[ \t\r\n]*+')
+_VALUE = re.compile(rf"{_STRING}|[^ \t\r\n,:\"\[\]{{}}]++")
+_BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}\"]")
+_BLANKS = re.compile(r"[ \t\r\n]*+")
+_COMMA = re.compile(r"[ \t\r\n]*+,[ \t\r\n]*+(?=[\s\S])")
+_MAX_NAMES = 16
+_ABSENT, _UNDECIDED = (-1, -1, -1), (-2, -2, -2)
 
 
 def split_lines(data: bytes, offset: int) -> tuple[list[str], list[int]] | None:
@@ -69,3 +77,71 @@ def count_byte(data: bytes, byte: bytes) -> int:
 def needs_no_escaping(data: bytes) -> bool:
     """Return whether this UTF-8 text needs no escapes in JSON (RFC 8259, 7). Quotes and line ends are not checked."""
     return not _ESCAPED.search(data)
+
+
+def locate_members(texts: list[str], names: tuple[str, ...]) -> list[list[int]]:
+    """Return where members with these names are in JSON objects. `texts`: the objects without their braces.
+
+    The result has three columns for each name, with an item for each text: start of the key, start and end of the
+    value, as indexes; all -1 if the object has no such member. All are -2 if that is undecided: for a repeated name,
+    for a key that begins with the name and a dot, for a key with an escape anywhere in the text, and for text that is
+    not a list of members. Raise `ValueError` for more than 16 names.
+    """
+    if len(names) > _MAX_NAMES:
+        raise ValueError("too many names")
+    rows = [_locate_in(text, names) for text in texts]
+    return [[row[name][item] for row in rows] for name in range(len(names)) for item in range(3)]
+
+
+def _locate_in(text: str, names: tuple[str, ...]) -> list[tuple[int, int, int]]:
+    members = _members(text)
+    if members is None:
+        return [_UNDECIDED] * len(names)
+    spans = []
+    for name in names:
+        same = [span for key, span in members if key == name]
+        is_undecided = len(same) > 1 or any(key.startswith(f"{name}.") for key, _ in members)
+        spans.append(_UNDECIDED if is_undecided else same[0] if same else _ABSENT)
+    return spans
+
+
+def _members(text: str) -> list[tuple[str, tuple[int, int, int]]] | None:
+    """Return the key and the span of each member; None if the text is not a list of members."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return None
+    members = []
+    at = _end_of_blanks(text, 0)
+    while at < len(text):
+        key = _KEY.match(text, at)
+        end = _value_end(text, key.end()) if key else None
+        if key is None or end is None:
+            return None
+        members.append((key[1][1:-1], (at, key.end(), end)))
+        at = _end_of_blanks(text, end)
+        if at < len(text):
+            comma = _COMMA.match(text, end)
+            if comma is None:
+                return None
+            at = comma.end()
+    return members
+
+
+def _end_of_blanks(text: str, at: int) -> int:
+    blanks = _BLANKS.match(text, at)
+    return blanks.end() if blanks else at
+
+
+def _value_end(text: str, start: int) -> int | None:
+    if text[start : start + 1] not in ("{", "["):
+        scalar = _VALUE.match(text, start)
+        return scalar.end() if scalar else None
+    depth = 0
+    for token in _BRACKET.finditer(text, start):
+        if token[0] == '"':
+            return None
+        depth += (token[0] in ("{", "[")) - (token[0] in ("}", "]"))
+        if depth == 0:
+            return token.end()
+    return None

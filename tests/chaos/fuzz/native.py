@@ -66,6 +66,10 @@ _ARGUMENTS: Mapping[str, Callable[[FuzzedInput], list[Any]]] = {
     "are_ipv4": lambda fuzzed: [[_address(fuzzed) for _ in range(fuzzed.below(9))]],
     "count_byte": lambda fuzzed: [_bytes(fuzzed), fuzzed.take(1)],
     "needs_no_escaping": lambda fuzzed: [_bytes(fuzzed)],
+    "locate_members": lambda fuzzed: [
+        [fuzzed.json_object()[1:-1] if fuzzed.below(2) else _text_of(fuzzed)[1:-1] for _ in range(fuzzed.below(5))],
+        tuple(fuzzed.one_of(("a", "b", "time", "message", "")) for _ in range(fuzzed.below(5))),
+    ],
 }
 
 

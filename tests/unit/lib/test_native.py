@@ -5,6 +5,7 @@ Whatever they are called with, the compiled ones answer or refuse; they never re
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from enum import IntEnum
@@ -17,7 +18,10 @@ from hypothesis import strategies as st
 from sidecar.lib.native import _native as _compiled
 from sidecar.lib.native import fallback as reference
 
-NAMES = ("split_lines", "strip_braces", "join_columns", "are_ipv4", "contains", "count_byte", "needs_no_escaping")
+NAMES = (
+    "split_lines", "strip_braces", "join_columns", "are_ipv4", "contains", "count_byte", "needs_no_escaping",
+    "locate_members",
+)  # fmt: skip
 TEXT = st.text(st.characters(), max_size=20)
 """Halves of surrogate pairs included."""
 
@@ -119,6 +123,57 @@ def test_are_ipv4(texts: list[str]) -> None:
     expected = all(re.fullmatch(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})", text)
                    and max(map(int, text.split("."))) < 256 for text in texts)  # fmt: skip
     assert both("are_ipv4", texts) == expected
+
+
+BLANK = st.sampled_from(["", "", "", " ", "\t\r\n "])
+KEY = st.sampled_from(["a", "b", "a.b", "ab", "ä", "", "c d", "\\u0061", '\\"', "\U0001f600"])
+VALUE: st.SearchStrategy[str] = st.recursive(
+    st.sampled_from(
+        ["1", "-1.5e3", "true", "null", '"x"', '""', '"a:1,"', '"\\\\"', '"\\""', '"\\\\\\"ä"', '"{"', '"]"']
+    )
+    | TEXT.map(json.dumps),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{' , '.join(items)}]")
+        | st.lists(st.tuples(KEY, inner), max_size=3).map(
+            lambda rows: "{" + ",".join(f'"{key}": {value}' for key, value in rows) + "}"
+        )
+    ),
+    max_leaves=6,
+)
+MEMBERS = st.lists(st.tuples(BLANK, KEY, BLANK, BLANK, VALUE, BLANK), max_size=5).map(
+    lambda rows: ",".join(f'{a}"{key}"{b}:{c}{value}{d}' for a, key, b, c, value, d in rows)
+)
+BROKEN = st.lists(
+    st.sampled_from(['"', "\\", ":", ",", "{", "}", "[", "]", " ", '"a"', "1", "ä", "\x00", "\ud800"])
+).map("".join)
+
+
+@given(st.lists(MEMBERS | BROKEN, max_size=4), st.lists(KEY, max_size=4).map(tuple))
+def test_locate_members(texts: list[str], names: tuple[str, ...]) -> None:
+    both("locate_members", texts, names)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "ä", "c d", "\U0001f600"]), VALUE, max_size=4), BLANK)
+def test_a_located_member_is_the_text_of_its_key_and_its_value(members: dict[str, str], blank: str) -> None:
+    text = f"{blank},{blank}".join(f'"{name}"{blank}:{blank}{value}' for name, value in members.items())
+    for name in ("a", "ä", "missing"):
+        [start], [value], [end] = _compiled.locate_members([text], (name,))
+        if name in members:
+            assert (text[start:value].rstrip(": \t\r\n"), text[value:end]) == (f'"{name}"', members[name])
+        else:
+            assert (start, value, end) == (-1, -1, -1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['"a":1,"a":2', '"a.b":1', '"a":1,"a.b":2', '"a":1,"\\u0062":2', '"a":', '"a":1,', "a", '"a":1 2', '"a":[1'],
+)
+def test_a_member_that_needs_a_closer_look_is_undecided(text: str) -> None:
+    assert both("locate_members", [text, '"a":1'], ("a",)) == [[-2, 0], [-2, 4], [-2, 5]]
+
+
+def test_too_many_names_are_refused() -> None:
+    assert both("locate_members", [""], ("a",) * 17) is ValueError
 
 
 @given(SHORT_BYTES)

@@ -11,9 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sidecar.lib.conversions import converter_for
 from sidecar.lib.jsontext.edit import insert, insert_all
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH
-from sidecar.transform.fields import CopyFields, DropFields, HashFields, KeepFields, RenameFields
+from sidecar.transform.fields import (
+    ConvertFields,
+    CopyFields,
+    DropFields,
+    FieldChange,
+    HashFields,
+    KeepFields,
+    LowercaseFields,
+    RenameFields,
+)
 from tests.support.builders.records import chunk, documents, members, stages, transformed
 
 NAMES = st.sampled_from(["a", "b", "c", "dd", "@x", "e f", "ü"])
@@ -38,6 +48,66 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from leaves(inner, f"{path}.{name}" if path else name)
     else:
         yield path, json.dumps(value)
+
+
+BLANK = st.sampled_from(["", "", " "])
+RAW_KEYS = st.sampled_from(["a", "b", "c", "a.b", "ü", "z", "z.y", "\\u0061", "aa", "@timestamp"])
+RAW_VALUES: st.SearchStrategy[str] = st.recursive(
+    st.sampled_from(
+        ["1", "-1.50", "true", "null", '""', '"X,\\"a\\":"', '"\\u00c4ß"', '"ÄSS"', '"\\\\"', "12345678901234567890"]
+    )
+    | st.text(max_size=4).map(json.dumps),
+    lambda inner: (
+        st.lists(inner, max_size=2).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(st.tuples(RAW_KEYS, inner), max_size=2).map(
+            lambda rows: "{" + ", ".join(f'"{key}": {value}' for key, value in rows) + "}"
+        )
+    ),
+    max_leaves=5,
+)
+RAW_BODIES = st.lists(st.tuples(BLANK, RAW_KEYS, BLANK, BLANK, RAW_VALUES, BLANK), max_size=5).map(
+    lambda rows: ",".join(f'{a}"{key}"{b}:{c}{value}{d}' for a, key, b, c, value, d in rows)
+)
+FIELD_CHANGES: Mapping[str, FieldChange] = {
+    "rename": RenameFields({"a": "z", "b.c": "b.x", "ü": "c"}),
+    "rename in turn": RenameFields({"a": "c", "c": "b"}),
+    "move": RenameFields({"a": "n.z", "b": "z"}),
+    "move up": RenameFields({"a.b": "z"}),
+    "copy": CopyFields({"a": "z", "b.c": "n.m", "c": "a.d"}),
+    "drop": DropFields(["a", "b.c", "ü"]),
+    "keep": KeepFields(["b", "a", "ü"]),
+    "keep below": KeepFields(["a.b"]),
+    "lowercase": LowercaseFields(["a", "b.c", "ü"]),
+    "convert": ConvertFields(
+        {"a": ("integer", converter_for("integer", str)), "b": ("string", converter_for("string", str))}
+    ),
+    "fingerprint": HashFields(["a", "b.c"], "z"),
+    "fingerprint below": HashFields(["ü"], "n.hash"),
+}
+
+
+def as_written(body: str) -> Any:
+    """The members in their order, with numbers as they are written; blanks between them do not matter."""
+    return json.loads(f"{{{body}}}", object_pairs_hook=list, parse_int=str, parse_float=str)
+
+
+@pytest.mark.parametrize("name", FIELD_CHANGES)
+@given(bodies=st.lists(RAW_BODIES, max_size=4))
+def test_records_are_changed_in_one_pass_as_one_by_one(name: str, bodies: list[str]) -> None:
+    change = FIELD_CHANGES[name]
+    rows = change.apply_all(bodies)
+    assert len(rows) == len(bodies)
+    for body, changed in zip(bodies, rows, strict=True):
+        reasons: list[str] = []
+        if changed is not None:
+            assert as_written(changed) == as_written(change.apply(body, reasons.append))
+            assert not reasons
+
+
+@pytest.mark.parametrize("name", ["rename", "move", "drop", "keep", "lowercase", "fingerprint", "fingerprint below"])
+def test_ordinary_records_are_all_changed_in_one_pass(name: str) -> None:
+    body = '"a": 7, "b": {"c": "X, \\"y\\"", "e": [1]}, "d": 1.50, "ü": "Ä"'
+    assert None not in FIELD_CHANGES[name].apply_all([body, '"d":1'])
 
 
 def object_of(text: str) -> Any:
