@@ -71,7 +71,12 @@ def _measure(
     logs.mkdir(parents=True)
     lines = [json.dumps({"time": "2026-11-28T10:00:00Z", "level": "info", "n": n}) for n in range(_LINES)]
     (logs / "app.log").write_text("".join(f"{line}\n" for line in lines))
-    environ = {**ENVIRON, "HOME": str(folder), "PATH": f"{folder}/venv/bin:{os.environ['PATH']}"}
+    environ = {
+        **ENVIRON,
+        "HOME": str(folder),
+        "SIDECAR_STATE_DIR": f"{folder}/state",
+        "PATH": f"{folder}/venv/bin:{os.environ['PATH']}",
+    }
     moments = [time.monotonic()]
     venv.create(folder / "venv", with_pip=True)
     moments.append(time.monotonic())
