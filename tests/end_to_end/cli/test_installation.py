@@ -50,6 +50,19 @@ def test_a_replaced_file_is_reported_in_one_sentence_with_the_other_distribution
     assert "files of sidecar 0.8.1;" in sentence
 
 
+def test_a_package_that_cannot_be_imported_is_reported_by_the_command(site_packages: Path) -> None:
+    (site_packages / "sidecar" / "__init__.py").unlink()
+    (site_packages / "sidecar" / "__init__.py").write_text("import no_such_widgets\n")
+    (site_packages / "log_sidecar.py").symlink_to(PACKAGE.parent / "log_sidecar.py")
+    environ = {**ENVIRON, "PYTHONPATH": str(site_packages), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "log_sidecar", "version"]
+    done = subprocess.run(command, env=environ, cwd=os.sep, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith(f"sidecar: {site_packages}/sidecar is not as log-sidecar installs it (No module named")
+    assert "files of sidecar 0.8.1; install log-sidecar in a virtual environment without them" in sentence
+
+
 def test_our_files_work_although_another_distribution_names_them(site_packages: Path) -> None:
     done = run(site_packages, "version")
     assert (done.returncode, done.stdout) == (0, f"log-sidecar {sidecar.__version__}\n")

@@ -14,7 +14,7 @@ busybox=docker.io/library/busybox:1.36 # Debian's, with a link for each of its c
 
 inputs() {
     cd "$root"
-    find sidecar requirements/run.txt requirements/extras.txt requirements/build.txt pyproject.toml README.md LICENSE deploy/Dockerfile deploy/launcher.c \
+    find sidecar log_sidecar.py requirements/run.txt requirements/extras.txt requirements/build.txt pyproject.toml README.md LICENSE deploy/Dockerfile deploy/launcher.c \
         tests/kubernetes/deploy/image.sh tests/kubernetes/cluster/images.sh "$pause" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
 }
 archive=$home/images/$(inputs | sha256sum | cut -c1-12).tar
