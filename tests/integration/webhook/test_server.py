@@ -213,10 +213,14 @@ def test_a_certificate_that_cannot_be_used_is_an_error_at_the_start(running: Run
 
 def test_without_a_host_both_kinds_of_addresses_are_served(running: Running) -> None:
     files = (running.folder / "tls.crt", running.folder / "tls.key")
-    everywhere = Webhook(("", 0), files, SettingsFiles(None, None, print), running.clock, running.events.append)
+    running.webhook.close()
+    running.webhook = Webhook(("", 0), files, SettingsFiles(None, None, print), running.clock, running.events.append)
+    running.trust.check_hostname = False
     for address in ("127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])):
-        socket.create_connection((address, everywhere.port), timeout=20).close()
-    everywhere.close()
+        connection = HTTPSConnection(address, running.webhook.port, context=running.trust, timeout=20)
+        connection.request("GET", "/livez", headers={"Connection": "close"})
+        assert connection.getresponse().read()
+        connection.close()
 
 
 class BrokenSettings(SettingsFiles):
