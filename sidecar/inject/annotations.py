@@ -22,7 +22,9 @@ from sidecar.inject.settings import (
 )
 from sidecar.lib.suggestions import suggestion_for
 
-_OWN = {names.INJECT, names.STATUS, names.REFUSED, names.REPAIRED}
+OWN = (names.INJECT, names.STATUS, names.REFUSED, names.REPAIRED)
+"""Annotations that are no setting."""
+
 MAX_LENGTH, MAX_GLOBS = 4096, 32
 _MAX_UNKNOWN = 8
 """Unknown annotations that are reported. Each is compared with all known ones."""
@@ -46,7 +48,7 @@ def resolve(pod: dict[str, Any], settings: InjectionSettings) -> tuple[Injection
     changes: dict[str, Any] = {}
     notes: list[Note] = []
     for name, value in ((pod.get("metadata") or {}).get("annotations") or {}).items():
-        if not name.startswith(names.ANNOTATIONS) or name in _OWN:
+        if not name.startswith(names.ANNOTATIONS) or name in OWN:
             continue
         short = name.removeprefix(names.ANNOTATIONS)
         if short not in MAY_BE_ALLOWED:

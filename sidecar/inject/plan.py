@@ -47,7 +47,7 @@ def _plan(pod: Object, settings: InjectionSettings, labels: Object) -> Addition:
     options, cautions = resolve(pod, settings)
     if not options.sink and not options.config_map:
         raise Refused(RefusalReason.E_NO_SINK, "set sink or config_map in the settings")
-    options = _with_target(options)
+    options = with_target(options)
     _check_exit(spec, options)
     globs = list(globs_by_container(options.logs, spec["containers"][0]["name"]))
     access = share_logs(spec, globs, options)
@@ -58,8 +58,8 @@ def _plan(pod: Object, settings: InjectionSettings, labels: Object) -> Addition:
     return Addition(_stamped(pod, insertions, labels, annotations), cautions=tuple(cautions))
 
 
-def _with_target(options: InjectionSettings) -> InjectionSettings:
-    """Return the settings with the suffix as a part of the sink."""
+def with_target(options: InjectionSettings) -> InjectionSettings:
+    """Return the settings with the suffix as a part of the sink. Raise Refused if the sink has no place for it."""
     if not options.suffix:
         return options
     sink = None if options.config_map else sink_with_suffix(options.sink, options.suffix)

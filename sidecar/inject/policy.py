@@ -14,11 +14,13 @@ import yaml
 from sidecar.errors import ConfigurationError
 from sidecar.inject import names
 from sidecar.inject.addition import Object
+from sidecar.inject.annotations import OWN
 from sidecar.inject.cel import list_of, quote
 from sidecar.inject.coverage import Variables, log_variables
 from sidecar.inject.logs import IMAGE_DIRECTORIES
-from sidecar.inject.plan import MIN_GRACE_S
+from sidecar.inject.plan import MIN_GRACE_S, with_target
 from sidecar.inject.policy_patch import patch, pod_variables
+from sidecar.inject.reasons import Refused
 from sidecar.inject.settings import MAY_BE_ALLOWED, InjectionSettings
 
 Api = Literal["v1", "v1beta1"]
@@ -30,7 +32,7 @@ _SYSTEM_NAMESPACES = ["kube-system", "kube-node-lease"]
 
 def build_policies(settings: InjectionSettings, api: Api) -> list[Object]:
     """Return the policies and their bindings. Raise ConfigurationError for settings that no policy can follow."""
-    _check(settings)
+    settings = _check(settings)
     variables = log_variables(settings)
     to_warn = {"validationActions": ["Warn", "Audit"]}
     return [
@@ -64,7 +66,8 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _PolicyDumper.add_representer(str, _represent_text)
 
 
-def _check(settings: InjectionSettings) -> None:
+def _check(settings: InjectionSettings) -> InjectionSettings:
+    """Return the settings with the suffix in the sink."""
     hint = "change the setting, or use `sidecar inject` or the webhook"
     if not settings.sink and not settings.config_map:
         raise ConfigurationError("the settings name no sink and no ConfigMap", hint="set sink or config_map")
@@ -72,6 +75,10 @@ def _check(settings: InjectionSettings) -> None:
         raise ConfigurationError("mode: a policy adds native sidecars only", hint=hint)
     if settings.keep_image_files:
         raise ConfigurationError("keep_image_files: a policy cannot copy the files of an image", hint=hint)
+    try:
+        return with_target(settings)
+    except Refused as refused:
+        raise ConfigurationError(str(refused), hint=hint) from None
 
 
 def _object(kind: str, name: str, api: str, spec: Object) -> Object:
@@ -160,7 +167,7 @@ def _warnings() -> Iterator[Object]:
     )
     reason = f'variables.reason == "" ? {silent} : variables.reason'
     yield {"expression": _HAS_SIDECAR, "messageExpression": f'"the Pod has no log-sidecar: " + ({reason})'}
-    known = [names.INJECT, names.STATUS, names.REFUSED, *(names.ANNOTATIONS + name for name in MAY_BE_ALLOWED)]
+    known = [*OWN, *(names.ANNOTATIONS + name for name in MAY_BE_ALLOWED)]
     unknown = (
         f"variables.annotations.filter(a, a.startsWith({quote(names.ANNOTATIONS)}) &&\n  !(a in {list_of(known)}))"
     )

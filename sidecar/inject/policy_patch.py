@@ -71,8 +71,10 @@ def _effective(field: str) -> str:
 
 def _amounts(settings: InjectionSettings, kind: str) -> str:
     """Return the requests or limits of the profile. A variable may have a map, but no object."""
-    profiles = PROFILES | settings.profiles
-    written = {name: _WRITER.write(dict(getattr(each, kind)), kind) for name, each in profiles.items()}
+    written = {
+        name: _WRITER.write(dict(getattr(msgspec.structs.replace(settings, profile=name).resources(), kind)), kind)
+        for name in PROFILES | settings.profiles
+    }
     default = written.pop(settings.profile)
     return choose([(f"variables.profile == {quote(name)}", text) for name, text in written.items()], default)
 

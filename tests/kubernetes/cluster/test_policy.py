@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import ssl
 import urllib.error
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -31,7 +36,9 @@ OTHER = InjectionSettings(
     logs=("web:/srv/logs/*.log", "web:/srv/logs/*.txt"),
     image="registry.example:5000/logs/sidecar:1@sha256:" + "0" * 64,
 )  # fmt: skip
-OPENSHIFT = InjectionSettings(sink=SETTINGS.sink, exclude=("*.gz",), platform="openshift", profile="quiet")
+OPENSHIFT = InjectionSettings(
+    sink=SETTINGS.sink, exclude=("*.gz",), platform="openshift", profile="quiet", suffix="b", limits_memory="1Gi"
+)
 
 
 class Admission:
@@ -177,43 +184,82 @@ def test_elsewhere_a_pod_needs_the_label(admission: Admission) -> None:
         assert [each["name"] for each in admitted.pod["spec"]["initContainers"]] == [SIDECAR]
 
 
-def test_a_neighbour_that_removes_the_restart_policy_is_corrected(admission: Admission) -> None:
+def test_a_webhook_that_removes_the_restart_policy_is_corrected(admission: Admission) -> None:
     admission.use(SETTINGS)
-    neighbour = stripping()
-    admission.cluster.kubectl("apply", "--filename=-", given=json.dumps(neighbour))
     item = pod()
     item["metadata"]["labels"] = {"old-client": "true"}
-    wait("the neighbour is there", lambda: "stripped" in admission.admit(item).pod["metadata"]["labels"])
-    admitted = admission.admit(item)
+    with stripping(admission.cluster) as stripped:
+        wait("the webhook was called", lambda: admission.admit(item) and stripped)
+        admitted = admission.admit(item)
     assert [each["restartPolicy"] for each in admitted.pod["spec"]["initContainers"]] == ["Always"]
     assert admitted.warnings == []
-    admission.cluster.kubectl("delete", "--filename=-", given=json.dumps(neighbour))
 
 
-def stripping() -> Object:
-    """A policy as old clients act that do not know the field: it runs after ours, and removes it."""
-    api, name = "admissionregistration.k8s.io/v1beta1", {"name": "zz-old-client"}
+@contextmanager
+def stripping(cluster: Cluster) -> Iterator[list[str]]:
+    """A webhook that acts as old clients do, which do not know the field. Yields the names of the Pods it changed."""
+    stripped: list[str] = []
+
+    class Strip(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
+            inits = request["object"]["spec"].get("initContainers", [])
+            paths = [
+                f"/spec/initContainers/{n}/restartPolicy" for n, each in enumerate(inits) if "restartPolicy" in each
+            ]
+            patch = json.dumps([{"op": "remove", "path": path} for path in paths]).encode()
+            stripped.extend(each["name"] for each in inits)
+            answer = {"uid": request["uid"], "allowed": True, "patchType": "JSONPatch", "patch": encoded(patch)}
+            body = json.dumps(
+                {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    keys = cluster.home / "pki"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Strip)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(keys / "server.crt", keys / "server.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    authority = encoded((keys / "ca.crt").read_bytes())
+    configuration = webhook(f"https://127.0.0.1:{server.server_address[1]}/", authority)
+    cluster.kubectl("apply", "--filename=-", given=json.dumps(configuration))
+    try:
+        yield stripped
+    finally:
+        cluster.kubectl("delete", "--filename=-", given=json.dumps(configuration))
+        server.shutdown()
+        server.server_close()
+
+
+def encoded(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+def webhook(url: str, authority: str) -> Object:
+    """The configuration of a webhook for Pods with the label `old-client`."""
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    path = '"/spec/initContainers/0/restartPolicy"'
-    spec = {
-        "reinvocationPolicy": "Never",
-        "matchConstraints": {"resourceRules": [rule], "objectSelector": {"matchLabels": {"old-client": "true"}}},
-        "mutations": [
-            {
-                "patchType": "JSONPatch",
-                "jsonPatch": {
-                    "expression": f"""[JSONPatch{{op: "remove", path: {path}}},
-                    JSONPatch{{op: "add", path: "/metadata/labels/stripped", value: "true"}}]"""
-                },
-            }
-        ],
+    called = {
+        "name": "strip.example.com",
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "failurePolicy": "Ignore",
+        "clientConfig": {"url": url, "caBundle": authority},
+        "rules": [rule],
+        "objectSelector": {"matchLabels": {"old-client": "true"}},
     }
-    policy = {"apiVersion": api, "kind": "MutatingAdmissionPolicy", "metadata": name, "spec": spec}
-    binding = {
-        "apiVersion": api, "kind": "MutatingAdmissionPolicyBinding", "metadata": name,
-        "spec": {"policyName": name["name"]},
-    }  # fmt: skip
-    return {"apiVersion": "v1", "kind": "List", "items": [policy, binding]}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": "old-client"},
+        "webhooks": [called],
+    }
 
 
 REPOSITORY = SIDECAR_IMAGE.rpartition(":")[0]

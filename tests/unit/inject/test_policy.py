@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -14,7 +15,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.inject import names
 from sidecar.inject.cel import CelWriter
 from sidecar.inject.policy import Api, build_policies, repository_of, to_yaml
-from sidecar.inject.settings import InjectionSettings
+from sidecar.inject.settings import PROFILES, InjectionSettings
 
 SETTINGS = InjectionSettings(sink="elasticsearch://elasticsearch.logging:9200/logs")
 OTHER = InjectionSettings(config_map="logs", secret="keys", run_as=5000, logs=("web:/srv/a/*.log", "web:/srv/a/b/*"))
@@ -84,6 +85,7 @@ IMPOSSIBLE: list[tuple[InjectionSettings, str]] = [
     (InjectionSettings(), "name no sink and no ConfigMap"),
     (InjectionSettings(sink=SETTINGS.sink, mode="classic"), "native sidecars only"),
     (InjectionSettings(sink=SETTINGS.sink, keep_image_files=True), "cannot copy"),
+    (InjectionSettings(sink="elasticsearch://elasticsearch:9200", suffix="shop"), "suffix needs a sink"),
     (InjectionSettings(sink=SETTINGS.sink, logs=("/srv/a/*.log", "/srv/b/*.log")), "one directory of one container"),
     (InjectionSettings(sink=SETTINGS.sink, logs=("a:/srv/*.log", "b:/srv/*.log")), "one directory of one container"),
 ]
@@ -94,6 +96,19 @@ def test_settings_that_no_policy_can_follow_are_refused(options: InjectionSettin
     with pytest.raises(ConfigurationError, match=message):
         build_policies(options, "v1")
 
+
+def test_the_page_for_many_pods_has_the_sums_of_the_profiles() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/roll-out.md").read_text()
+    for name in ("usual", "quiet"):
+        requests = PROFILES[name].requests
+        memory, cpu = (int(re.sub("[a-zA-Z]", "", requests[kind])) for kind in ("memory", "cpu"))
+        assert f"with `{name}`{' reserve' * (name == 'usual')} {1000 * memory / 1024:.0f} GiB and {cpu} cores" in page
+    agent_mib, quiet_mib = 200, int(PROFILES["quiet"].requests["memory"].removesuffix("Mi"))
+    assert f"requests {agent_mib}Mi" in page
+    assert f"at the {ORDINALS[agent_mib // quiet_mib + 1]} Pod" in page
+
+
+ORDINALS = {3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 7: "seventh"}
 
 IMAGES = {
     "log-sidecar": "log-sidecar",
