@@ -12,6 +12,7 @@ import sidecar
 
 def main() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
+    open_closed_streams()
     code = run_command()
     # Python would first wait for threads, and then free what other threads may still use. A thread that is blocked in
     # a library or in the kernel could delay the end, or crash the process and so hide its exit code.
@@ -19,6 +20,14 @@ def main() -> NoReturn:
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def open_closed_streams() -> None:
+    """Open /dev/null in place of standard streams that are closed. Otherwise files would get their descriptors."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free descriptor, which is this one
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", closefd=False))
 
 
 def run_command() -> int:

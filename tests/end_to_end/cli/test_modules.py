@@ -74,6 +74,15 @@ def test_what_is_configured_is_imported(tmp_path: Path, pipeline: dict[str, Any]
     assert module in _modules(tmp_path, pipeline)
 
 
+def test_a_run_whose_standard_streams_are_closed_delivers(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("one\n")
+    to = f"file://{tmp_path}/out.ndjson"
+    run = [sys.executable, "-m", "sidecar", "run", "--once", f"{tmp_path}/*.log", "--to", to]
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *run, "--state-dir", f"{tmp_path}/state"]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 0
+    assert '"one"' in (tmp_path / "out.ndjson").read_text()
+
+
 def test_an_end_of_the_process_that_reads_the_settings_is_reported(tmp_path: Path) -> None:
     site = write_plugin(tmp_path / "site", "log_sidecar.transforms", "broken", "import os; os._exit(7)")
     (tmp_path / "sidecar.yaml").write_text(

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-_SINK = "sidecar.cli.run, sidecar.sinks.elasticsearch.sink"
+_SINK = "sidecar.cli.run_application, sidecar.sinks.elasticsearch.sink"
 
 
 def _python(program: str) -> str:
