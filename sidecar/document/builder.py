@@ -13,7 +13,8 @@ import msgspec
 
 from sidecar.document.field_conflicts import resolve_conflicts
 from sidecar.lib.clock import Clock, iso
-from sidecar.lib.jsontext.members import split_pairs
+from sidecar.lib.jsontext.columns import ABSENT, MAX_NAMES, locate_all, remove_at
+from sidecar.lib.jsontext.members import MemberSpan, split_pairs
 from sidecar.lib.jsontext.nested import Tree, json_string, nest, possible_root_names, render_members
 from sidecar.model.documents import DOCUMENT_OVERHEAD_BYTES, Documents, RenderedDocuments, SplicedDocuments
 from sidecar.model.file import Generation
@@ -26,6 +27,10 @@ LeafSource = Callable[[], dict[str, str]]
 
 Notes = tuple[tuple[str, str], ...]
 """Fields that are added to a single record, such as `truncated`: (path, JSON text)."""
+
+
+Row = tuple[str, int, str]
+"""Body, offset and timestamp of a record."""
 
 
 _LOG_NAME = frozenset({"log"})
@@ -125,10 +130,12 @@ class DocumentBuilder:
                 generation, records.starts, records.bodies, times, tail, close, known_times, records.has_own_timestamp
             )
         templates = self._templates_by_record(records, added)
-        rows = zip(records.bodies, records.starts, times, strict=True)
+        rows = list(zip(records.bodies, records.starts, times, strict=True))
+        rendered = _render_chunk(rows, template, now, path)
         texts = [
-            _render(body, str(offset), time, templates.get(index, template), now, path)
-            for index, (body, offset, time) in enumerate(rows)
+            (index not in templates and text)
+            or _render(body, str(offset), time, templates.get(index, template), now, path)
+            for index, (text, (body, offset, time)) in enumerate(zip(rendered, rows, strict=True))
         ]
         return RenderedDocuments(generation, records.starts, texts, known_times)
 
@@ -186,6 +193,90 @@ class DocumentBuilder:
 def _fill(text: str, now: str, path: str) -> str:
     """Replace the placeholders of the ingestion time and of the path. `path` is a JSON string."""
     return text.replace(_INGESTED_MARK, now).replace(_PATH_MARK, path)
+
+
+def _render_chunk(rows: Sequence[Row], template: _DocumentTemplate, now: str, path: str) -> list[str]:
+    """Return the document of each record whose conflicts are plain values that move to `original`; else ""."""
+    bodies = [body for body, _, _ in rows]
+    text = "\n".join(bodies)
+    needles = [needle for needle in template.needles if needle in text]
+    names = [needle[1:-1] for needle in needles if needle[-1] == '"']
+    if len(names) > MAX_NAMES:
+        return [""] * len(rows)
+    unclear = [needle for needle in needles if needle[-1] != '"']
+    # One character is found several times as fast as two.
+    unclear += [needle for needle in ("\\u", '"original') if needle[0] in text and needle in text]
+    conflicts = [_Conflict(name, template) for name in names]
+    tail, close = _fill(template.tail, now, path), _fill(template.close, now, path)
+    closing = f'{close[:-1]},"original":{{'
+    spans = [column for columns in locate_all(bodies, names) for column in columns] if names else []
+    documents = []
+    for (body, offset, time), *places in zip(rows, *spans, strict=True):
+        if not body or (unclear and any(needle in body for needle in unclear)):
+            documents.append("")
+            continue
+        if len(places) == len(MemberSpan._fields) and conflicts[0].moves(body, *places):
+            start, at, end = places
+            documents.append(
+                f'{{"@timestamp":"{time}",{body[: start - 1]}{body[end:]}{tail}{offset}{closing}'
+                f"{conflicts[0].key}{body[at:end]}}}}}"
+            )
+            continue
+        divided = _divide(body, time, conflicts, places)
+        if divided is None:
+            documents.append("")
+            continue
+        kept, moved, has_time = divided
+        start = "{" if has_time else f'{{"@timestamp":"{time}",'
+        documents.append(
+            f"{start}{kept}{tail}{offset}{closing}{moved}}}}}" if moved else f"{start}{kept}{tail}{offset}{close}"
+        )
+    return documents
+
+
+class _Conflict:
+    """A root name that the sidecar uses, too."""
+
+    def __init__(self, name: str, template: _DocumentTemplate) -> None:
+        self.key = f"{json_string(name)}:"
+        self.is_time = name == "@timestamp"
+        self.is_object = isinstance(template.added_fields.get(name), dict)
+        self.added = template.leaves.get(name)
+
+    def moves(self, body: str, start: int, at: int, end: int) -> bool:
+        """Return whether a value after another member moves for sure."""
+        return (
+            start > 0
+            and body[start - 1] == ","
+            and body[at] == '"'
+            and not (self.is_time or body[at:end] == self.added)
+        )
+
+
+def _divide(
+    body: str, time: str, conflicts: Sequence[_Conflict], places: Sequence[int]
+) -> tuple[str, str, bool] | None:
+    """Return the body without the values that move, these values, and whether the record has its timestamp.
+
+    `places`: start of the key, start and end of the value for each conflict. Return None if a conflict is not simple.
+    """
+    moved, has_time = [], False
+    for conflict, start, at, end in zip(conflicts, places[::3], places[1::3], places[2::3], strict=True):
+        if start == ABSENT:
+            continue
+        value = body[at:end]
+        if start < ABSENT or (conflict.is_object and value[0] == "{") or value == conflict.added:
+            return None
+        if conflict.is_time and value == f'"{time}"':
+            has_time = True
+        else:
+            moved.append((start, end, conflict.key + value))
+    if not moved:
+        return body, "", has_time
+    moved.sort()
+    for start, end, _ in reversed(moved):
+        body = remove_at(body, start, end) or ""
+    return (body, ",".join([member for _, _, member in moved]), has_time) if body else None
 
 
 def _render(body: str, offset: str, time: str, template: _DocumentTemplate, now: str, path: str) -> str:

@@ -1,8 +1,9 @@
 """Parses one JSON object per line (RFC 8259), and keeps its text as the application wrote it.
 
 The fast path uses the text of the lines unchanged. It requires that each line is exactly one object, that no name is
-reserved, and that each timestamp is valid as written (docs/design/architecture.md). Each check is one scan in C. If a
-check fails, the general path parses the chunk and returns the same records.
+reserved, and that each timestamp is valid as written (docs/design/architecture.md). Each check is one scan in C. If
+names are reserved, the document builder finds the conflicts. If another check fails, the general path parses the
+chunk and returns the same records.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import product
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from sidecar.lib import native
 from sidecar.model.lines import LineBatch
@@ -24,9 +26,13 @@ TIME_FIELDS = ("@timestamp", "timestamp", "time", "ts")
 """Names of the timestamp field, tried in this order by default."""
 
 _NOT_AN_OBJECT = "the line is not one JSON object"
-_ROOT_NAMES = (frozenset[str](), frozenset({ERROR_FIELD}))
+_ANY_NAMES = None
+"""Instead of a set of root names: all names may occur, and conflicts are found when documents are built."""
+
+_ROOT_NAMES = (frozenset[str](), frozenset({ERROR_FIELD}), _ANY_NAMES)
 """Sets of root names that may have any value, although the sidecar may write fields below them. They are tried in
-this order: the empty set, which requires every `error` to be an object or null (the usual case); then `error`."""
+this order: the empty set, which requires every `error` to be an object or null (the usual case); then `error`; then
+any name."""
 
 _MAX_LEAVES_PER_ROOT = 3
 """Maximum number of reserved fields below one root field that are searched separately (see `_reserved_prefixes`)."""
@@ -65,7 +71,7 @@ class JsonParser:
         # A time field with a reserved name must be moved, which the fast path cannot do.
         self._has_reserved_time_field = field in {*self._reserved, ERROR_FIELD} - {"@timestamp"}
         self._candidates = (field,) if field else TIME_FIELDS
-        self._decoders: dict[tuple[_TimeField, frozenset[str]], msgspec.json.Decoder[Any]] = {}
+        self._decoders: dict[tuple[_TimeField, frozenset[str] | None], msgspec.json.Decoder[Any]] = {}
         time_fields = [_TimeField(name, kind) for name in self._candidates for kind in (str, msgspec.Raw)]
         # A dotted name may be in a nested object, which the decoder of a whole chunk does not read.
         self._time_fields = () if field and "." in field else (*time_fields, _NO_TIME_FIELD)
@@ -74,23 +80,53 @@ class JsonParser:
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """Return one record for each line."""
-        return self._parse_chunk(lines) or self._parse_lines(lines)
+        return self._parse_chunk(lines) or self._parse_objects(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
         """Use all lines unchanged. Return None if a field or a timestamp of a line must be changed."""
         is_eligible = lines.is_uniform and not self._target and not self._has_reserved_time_field
         bodies = strip_object_braces(lines) if is_eligible else None
-        if bodies is None or not self._may_be_spliced(lines.chunk.data):
+        if bodies is None:
             return None
-        for time_field, names in product(dict.fromkeys((self._last_time_field, *self._time_fields)), _ROOT_NAMES):
+        root_names = _ROOT_NAMES if self._may_be_spliced(lines.chunk.data) else (_ANY_NAMES,)
+        for time_field, names in product(dict.fromkeys((self._last_time_field, *self._time_fields)), root_names):
             times = self._read_times(time_field, names, lines)
             if times is not None:
                 if time_field.name is None and not all(map(str.strip, bodies)):
                     return None
                 self._last_time_field = time_field
-                has_own_timestamp = time_field.name == "@timestamp"
+                has_own_timestamp = time_field.name == "@timestamp" and names is not _ANY_NAMES
                 return RecordBatch(lines, lines.starts, bodies, times, names, has_own_timestamp=has_own_timestamp)
         return None
+
+    def _parse_objects(self, lines: LineBatch) -> RecordBatch | None:
+        """Parse the lines between braces in one pass, and the other ones separately."""
+        texts = list(lines.texts)
+        objects = (
+            [index for index, text in enumerate(texts) if text[0] == "{" and text[-1] == "}"]
+            if lines.is_uniform
+            else []
+        )
+        if not objects or len(objects) == lines.count:
+            return None
+        data = "\n".join([*(texts[index] for index in objects), ""])
+        chunk = replace(lines.chunk, data=data.encode())
+        parsed = self._parse_chunk(
+            replace(lines, chunk=chunk, count=len(objects), texts=[texts[index] for index in objects], text=data)
+        )
+        if parsed is None:
+            return None
+        rows = dict(zip(objects, zip(parsed.bodies, parsed.times, strict=True), strict=True))
+        others = [index for index in range(lines.count) if index not in rows]
+        rest = self._parse_lines(lines.select(others))
+        rows |= zip(others, zip(rest.bodies, rest.times, strict=True), strict=True)
+        bodies, times = zip(*(rows[index] for index in range(lines.count)), strict=True)
+        is_unknown = parsed.root_names is None or parsed.has_own_timestamp or len(rest.errors) < len(others)
+        return RecordBatch(
+            lines, lines.starts, list(bodies), list(times),
+            None if is_unknown or parsed.root_names is None else parsed.root_names | {"message"},
+            errors={others[position]: reason for position, reason in rest.errors.items()},
+        )  # fmt: skip
 
     def _may_be_spliced(self, data: bytes) -> bool:
         """Return whether no reserved name can be hidden in the data.
@@ -100,7 +136,7 @@ class JsonParser:
         """
         return not any(native.contains(data, text) for text in (b"\\u", b'"_', *self._reserved_prefixes))
 
-    def _read_times(self, time_field: _TimeField, names: frozenset[str], lines: LineBatch) -> list[str] | None:
+    def _read_times(self, time_field: _TimeField, names: frozenset[str] | None, lines: LineBatch) -> list[str] | None:
         """Return the timestamp of each line, or None if a line has none in this field or uses a reserved name.
 
         `names`: root names that may have any value. Empty objects are accepted only if there is no time field.
@@ -116,17 +152,19 @@ class JsonParser:
         values = [row.time for row in rows] if time_field.kind is str else _numbers([row.time for row in rows])
         times = self._timestamps.convert_all(values) if values else [""]
         # `@timestamp` stays in the body, so it must not need a conversion.
-        return None if "" in times or (time_field.name == "@timestamp" and times != values) else times
+        is_own = time_field.name == "@timestamp" and names is not _ANY_NAMES
+        return None if "" in times or (is_own and times != values) else times
 
-    def _decoder(self, time_field: _TimeField, names: frozenset[str]) -> Any:
+    def _decoder(self, time_field: _TimeField, names: frozenset[str] | None) -> Any:
         if (time_field, names) not in self._decoders:
             name = time_field.name
             fields: list[Any] = [("time", time_field.kind, msgspec.field(name=name))] if name else []
-            forbidden = (self._reserved | set(self._candidates_before(name))) - {name}
+            reserved = frozenset[str]() if names is _ANY_NAMES else self._reserved
+            forbidden = (reserved | set(self._candidates_before(name))) - {name}
             for number, forbidden_name in enumerate(sorted(forbidden)):
                 reject = msgspec.field(name=forbidden_name, default=msgspec.UNSET)
                 fields.append((f"never_{number}", _Never | msgspec.UnsetType, reject))
-            if ERROR_FIELD not in names | forbidden:
+            if names is not None and ERROR_FIELD not in names | forbidden:
                 object_or_null = msgspec.field(name=ERROR_FIELD, default=msgspec.UNSET)
                 fields.append(("object", _Object | None | msgspec.UnsetType, object_or_null))
             self._decoders[time_field, names] = msgspec.json.Decoder(msgspec.defstruct("Row", fields, gc=False))

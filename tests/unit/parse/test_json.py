@@ -160,7 +160,26 @@ LINES = st.builds(
     st.booleans(),
     st.booleans(),
 ) | st.sampled_from(
-    ["{}", "{ }", "plain", '{"a":1}{"b":2}', '{"a":1} ', ' {"a":1}', '{"a":1 }', "{\t}", '{"a":1}\r', "", "[]"]
+    [
+        "{}",
+        "{ }",
+        "plain",
+        '{"a":1}{"b":2}',
+        '{"a":1} ',
+        ' {"a":1}',
+        '{"a":1 }',
+        "{\t}",
+        '{"a":1}\r',
+        "",
+        "[]",
+        '{"a":',
+        "}",
+        '{"a":1}}',
+        '{"time":"x","host":2}',
+        '{"@timestamp":1}',
+        '{"host":"here","a":[1]}',
+        '{"event":"x"}',
+    ]
 )
 
 
@@ -178,6 +197,14 @@ def test_documents_are_the_same_to_the_byte_whichever_lines_they_come_with(lines
     assert together == one_by_one
     for text in together:
         msgspec.json.decode(text)
+
+
+def test_one_line_of_text_does_not_send_its_neighbours_the_general_way() -> None:
+    lines = [f'{{"time":"{TIME}","n":{number}}}' for number in range(50)] + ["text", f'{{"time":"{TIME}"}}']
+    records = parsed("".join(f"{line}\n" for line in lines).encode())
+    assert records.root_names == frozenset({"message"})
+    assert list(records.errors) == [50]
+    assert records.times == [*[TIME] * 50, "", TIME]
 
 
 def test_an_object_over_several_lines_of_one_event_is_one_line_in_the_document() -> None:
