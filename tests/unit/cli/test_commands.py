@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def test_each_command_has_examples_that_it_accepts(command: str, capsys: pytest.
     assert shown.startswith(f"usage: sidecar {command} ")
     for example in EXAMPLES[command]:
         assert f"\n  {example}\n" in shown
-        words = shlex.split(example.partition(" > ")[0])
+        words = shlex.split(re.split(" [>|] ", example)[0])
         assert words[:2] == ["sidecar", command]
         assert build_parser(words[1:]).parse_args(words[1:]).command == command
 
