@@ -33,7 +33,7 @@ from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import MAIN_LOOP, Heartbeats
 from sidecar.telemetry.log import Log
 
-_LOOP_S = 0.5
+_LOOP_S = 1.0
 """Seconds between two iterations of the main loop. A signal ends the wait."""
 
 _PARKED_RETRY_S = 10.0
