@@ -100,9 +100,9 @@ class FormatParser:
         return None, ()
 
     def _records(self, lines: LineBatch, columns: Mapping[str, Sequence[str]]) -> RecordBatch:
-        bodies, ends_with_log = self._formatter.format_rows(columns, lines.count)
+        bodies, names, ends_with_log = self._formatter.format_rows(columns, lines.count)
         return RecordBatch(
-            lines, lines.starts, bodies, self._times.convert_all(columns, lines.count), self._formatter.names,
+            lines, lines.starts, bodies, self._times.convert_all(columns, lines.count), names,
             ends_with_log_object=ends_with_log, annotations=self._notes(columns),
         )  # fmt: skip
 
@@ -123,10 +123,12 @@ class FormatParser:
                 rows.setdefault(number, []).append((index, row))
         bodies, times = [""] * lines.count, [""] * lines.count
         notes: dict[int, dict[str, str]] = {}
+        names = frozenset({"message"} if failed else ())
         all_end_with_log = not failed
         for number, matches in rows.items():
             columns = _columns(self._line_patterns[number], [row for _, row in matches])
-            formatted, ends_with_log = self._formatter.format_rows(columns, len(matches))
+            formatted, roots, ends_with_log = self._formatter.format_rows(columns, len(matches))
+            names |= roots
             all_end_with_log = all_end_with_log and ends_with_log
             notes.update({matches[row][0]: note for row, note in self._notes(columns).items()})
             converted = self._times.convert_all(columns, len(matches))
@@ -134,7 +136,6 @@ class FormatParser:
                 bodies[index], times[index] = body, time
         for index, message in zip(failed, message_bodies([lines.texts[index] for index in failed]), strict=True):
             bodies[index] = message
-        names = self._formatter.names | {"message"} if failed else self._formatter.names
         return RecordBatch(
             lines, lines.starts, bodies, times, names, errors=dict.fromkeys(failed, self._error),
             annotations=notes, ends_with_log_object=all_end_with_log,

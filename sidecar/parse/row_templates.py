@@ -81,6 +81,17 @@ Columns = Mapping[str, Column]
 """Capture of each group in each row; "" or None where it is missing (see `RowFormatter`)."""
 
 
+class FormattedRows(NamedTuple):
+    """Rows that were formatted as bodies of records."""
+
+    bodies: list[str]
+    names: frozenset[str]
+    """Root names of the fields that at least one row has."""
+
+    end_with_log: bool
+    """Whether every body ends with an object `log`."""
+
+
 class RowFormatter:
     """Formats the bodies of records with these fields.
 
@@ -92,16 +103,19 @@ class RowFormatter:
         self._missing = None if keeps_empty else ""
         self._templates: dict[tuple[bool, ...], str] = {}
         self._literals: dict[tuple[bool, ...], list[str]] = {}
-        self.names = frozenset(field.path.partition(".")[0] for field in self._fields)
+        self._roots = [field.path.partition(".")[0] for field in self._fields]
         self._may_end_with_log = not any(_LOG_FIELDS.match(field.path) for field in self._fields)
 
-    def format_rows(self, columns: Columns, count: int) -> tuple[list[str], bool]:
-        """Return the body of each row, and whether every body ends with an object `log`."""
+    def format_rows(self, columns: Columns, count: int) -> FormattedRows:
+        """Return the body of each row."""
         if not self._fields:
-            return [""] * count, False
+            return FormattedRows([""] * count, frozenset(), False)
         missing, missing_column = self._missing, [self._missing] * count
         values = [_values(field, columns.get(field.group, missing_column), missing) for field in self._fields]
         present = [self._is_in_every_row(column) for column in values]
+        names = frozenset(
+            root for root, is_present in zip(self._roots, present, strict=True) if is_present is not False
+        )
         ends_with_log = self._may_end_with_log and any(
             is_present
             for is_present, field in zip(present, self._fields, strict=True)
@@ -110,12 +124,12 @@ class RowFormatter:
         if None not in present:
             columns_everywhere = [column for column, is_present in zip(values, present, strict=True) if is_present]
             literals = self._literals_around(tuple(map(bool, present)))
-            return _join_rows(literals, cast("Sequence[Sequence[str]]", columns_everywhere), count), ends_with_log
+            bodies = _join_rows(literals, cast("Sequence[Sequence[str]]", columns_everywhere), count)
+            return FormattedRows(bodies, names, ends_with_log)
         rows = zip(*values, strict=True)
         is_present = zip(*map(self._find_present_rows, values, present), strict=False)
-        return [
-            self._template(row_presence) % row for row_presence, row in zip(is_present, rows, strict=False)
-        ], ends_with_log
+        bodies = [self._template(row_presence) % row for row_presence, row in zip(is_present, rows, strict=False)]
+        return FormattedRows(bodies, names, ends_with_log)
 
     def _is_in_every_row(self, column: Column) -> bool | None:
         """Return whether every row has a value; None if only some have."""

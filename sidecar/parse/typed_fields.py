@@ -77,9 +77,9 @@ class TypedFields:
         Lines with errors have no row. `lists`: field path → the text columns that were joined into one JSON column.
         """
         count = lines.count - len(errors)
-        bodies, ends_with_log = formatter.format_rows(columns, count)
+        bodies, names, ends_with_log = formatter.format_rows(columns, count)
         texts = {path: [column] for path, column in columns.items()} | dict(lists or {})
-        times, annotations, names = self.times(texts, count), self.annotations(texts), formatter.names
+        times, annotations = self.times(texts, count), self.annotations(texts)
         if errors:
             indexes = [index for index in range(lines.count) if index not in errors]
             failed = zip(errors, message_bodies([lines.texts[index] for index in errors]), strict=True)

@@ -273,6 +273,13 @@ def test_fields_of_ours_are_put_beside_those_of_log_at_a_stroke_as_one_by_one(na
     assert json.loads(at_a_stroke.json_lines()[0])["log"]["offset"] == 0
 
 
+@pytest.mark.parametrize("name", ["dmesg", "squid"])
+def test_a_field_that_no_line_has_is_no_conflict(name: str) -> None:
+    records = parser(name).parse(framed(FORMATS[name].examples[0]))
+    assert "log" not in (records.root_names or "log")
+    assert isinstance(DocumentBuilder(ManualClock(), "node").build(records), SplicedDocuments)
+
+
 PIECE = st.sampled_from(
     ['"', "\\", "\t", "ä", "\u0663", " ", "[", "]", "-", ":", "\u2028", "%s", "\U0001f600", "007"]
 )
