@@ -6,7 +6,7 @@ has no sidecar, and another one refuses an image of another repository under its
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import yaml
@@ -26,7 +26,7 @@ from sidecar.inject.settings import MAY_BE_ALLOWED, InjectionSettings
 Api = Literal["v1", "v1beta1"]
 """Version of MutatingAdmissionPolicy: v1 since Kubernetes 1.36, v1beta1 in 1.34 and 1.35."""
 
-_INJECT, _PRESENT, _IMAGE = "log-sidecar", "log-sidecar-present", "log-sidecar-image"
+_INJECT, _PRESENT, _ADVICE, _IMAGE = "log-sidecar", "log-sidecar-present", "log-sidecar-advice", "log-sidecar-image"
 _SYSTEM_NAMESPACES = ["kube-system", "kube-node-lease"]
 
 
@@ -34,12 +34,15 @@ def build_policies(settings: InjectionSettings, api: Api) -> list[Object]:
     """Return the policies and their bindings. Raise ConfigurationError for settings that no policy can follow."""
     settings = _check(settings)
     variables = log_variables(settings)
+    lists = {name: variables[name] for name in ("annotations", "inits")}
     to_warn = {"validationActions": ["Warn", "Audit"]}
     return [
         _object("MutatingAdmissionPolicy", _INJECT, api, _mutation(settings, variables)),
         *_bindings("MutatingAdmissionPolicyBinding", _INJECT, api, {}),
-        _object("ValidatingAdmissionPolicy", _PRESENT, "v1", _presence(variables)),
+        _object("ValidatingAdmissionPolicy", _PRESENT, "v1", _warning(variables, [_presence()])),
         *_bindings("ValidatingAdmissionPolicyBinding", _PRESENT, "v1", to_warn),
+        _object("ValidatingAdmissionPolicy", _ADVICE, "v1", _warning(lists, _advice())),
+        *_bindings("ValidatingAdmissionPolicyBinding", _ADVICE, "v1", to_warn),
         _object("ValidatingAdmissionPolicy", _IMAGE, "v1", _image(settings)),
         _object(
             "ValidatingAdmissionPolicyBinding", _IMAGE, "v1", {"policyName": _IMAGE, "validationActions": ["Deny"]}
@@ -149,24 +152,28 @@ def _list(variables: Variables) -> list[Object]:
     return [{"name": name, "expression": expression} for name, expression in variables.items()]
 
 
-def _presence(variables: Variables) -> Object:
-    """Return the policy that says why a Pod has no sidecar, and what a person should know about one that has it."""
+def _warning(variables: Variables, validations: Iterable[Object]) -> Object:
     return {
         "failurePolicy": "Ignore",
         "matchConstraints": _match_pods("CREATE"),
         "matchConditions": _wanted(),
         "variables": _list(variables),
-        "validations": list(_warnings()),
+        "validations": list(validations),
     }
 
 
-def _warnings() -> Iterator[Object]:
+def _presence() -> Object:
+    """Return the validation that says why a Pod has no sidecar."""
     silent = quote(
         "the policy did not run; apply it, and switch MutatingAdmissionPolicy on in the API server"
         " (feature gate and runtime-config before Kubernetes 1.36)"
     )
     reason = f'variables.reason == "" ? {silent} : variables.reason'
-    yield {"expression": _HAS_SIDECAR, "messageExpression": f'"the Pod has no log-sidecar: " + ({reason})'}
+    return {"expression": _HAS_SIDECAR, "messageExpression": f'"the Pod has no log-sidecar: " + ({reason})'}
+
+
+def _advice() -> Iterator[Object]:
+    """Yield validations for what a person should know. They never refuse a Pod, so they have a separate policy."""
     known = [*OWN, *(names.ANNOTATIONS + name for name in MAY_BE_ALLOWED)]
     unknown = (
         f"variables.annotations.filter(a, a.startsWith({quote(names.ANNOTATIONS)}) &&\n  !(a in {list_of(known)}))"

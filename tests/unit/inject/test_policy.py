@@ -27,7 +27,7 @@ VERSIONS: list[tuple[Api, str]] = [("v1beta1", "1.34"), ("v1beta1", "1.35"), ("v
 def test_every_object_is_valid_by_the_strict_schema(options: InjectionSettings, api: Api, version: str) -> None:
     objects = build_policies(options, api)
     assert [item["kind"].removesuffix("Binding") for item in objects] == (
-        ["MutatingAdmissionPolicy"] * 3 + ["ValidatingAdmissionPolicy"] * 5
+        ["MutatingAdmissionPolicy"] * 3 + ["ValidatingAdmissionPolicy"] * 8
     )
     for item in objects:
         kubernetes_validate.validate(item, version, strict=True)
@@ -71,7 +71,18 @@ def test_an_error_of_an_expression_refuses_no_foreign_pod() -> None:
         for item in build_policies(SETTINGS, "v1")
         if "failurePolicy" in item["spec"]
     }
-    assert policies == {"log-sidecar": "Ignore", "log-sidecar-present": "Ignore", "log-sidecar-image": "Fail"}
+    refusing = policies.pop("log-sidecar-image")
+    assert policies == dict.fromkeys(("log-sidecar", "log-sidecar-present", "log-sidecar-advice"), "Ignore")
+    assert refusing == "Fail"
+
+
+def test_a_policy_that_may_refuse_pods_has_one_reason_for_it() -> None:
+    validations = {
+        item["metadata"]["name"]: len(item["spec"]["validations"])
+        for item in build_policies(SETTINGS, "v1")
+        if "validations" in item["spec"]
+    }
+    assert validations == {"log-sidecar-present": 1, "log-sidecar-advice": 3, "log-sidecar-image": 1}
 
 
 def test_nothing_is_added_in_namespaces_of_the_system() -> None:
