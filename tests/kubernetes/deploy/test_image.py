@@ -23,8 +23,8 @@ NOT_IMPORTED = (
 
 # rich asks for these, and the Dockerfile takes them away again.
 NOT_SHIPPED = {"pygments", "markdown-it-py", "mdurl"}
-# It has 50 MB now (deploy/README.md says of what). Whoever needs more should have a reason.
-LARGEST_LAYER_MB = 55
+# It has 60 MB now (deploy/README.md says of what). Whoever needs more should have a reason.
+LARGEST_LAYER_MB = 65
 
 pytestmark = [pytest.mark.podman, pytest.mark.slow]
 
