@@ -7,6 +7,7 @@ one or two literal letters; a lookbehind checks the characters before them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_address
@@ -15,6 +16,8 @@ from string import ascii_letters, digits, hexdigits
 from sidecar.transform.redaction.chunk_text import QUOTE
 
 IsMatch = Callable[[str], bool]
+Span = tuple[int, int]
+Find = Callable[[str, int, int], Sequence[Span]]
 Shorten = Callable[[str], str]
 
 IN_PACKED_TEXT: Mapping[str, str] = {"quote": QUOTE, "outside": '"', "any": '[^"]', "end": '(?=")'}
@@ -47,6 +50,10 @@ class SearchPattern:
     is_match: IsMatch | None = None
     """Checks the text of a match, such as its check digits; the match counts only if this returns true."""
 
+    find: Find | None = None
+    """Returns the spans to redact for the start and the end of a match; by default the whole match. Other values may
+    be directly next to a secret."""
+
     shorten: str | Shorten | None = None
     """Replacement that is used instead of the replacement of the action."""
 
@@ -73,21 +80,81 @@ def _any_lookbehind(*patterns: str) -> str:
     return f"(?:{'|'.join(f'(?<={pattern})' for pattern in patterns)})"
 
 
+_VALUES = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+"""Tables for a digit and its value, and for a digit and the sum of the digits of twice its value."""
+
+_CARD_LAYOUTS = (
+    r"(?<!\d )\d(?:[ -]?\d){12,18}", r"\d(?:-?\d){12,18}", r"\d{4}(?: \d{4}){3} \d{3}", r"\d{4}(?: \d{4}){3}",
+    r"\d{4} \d{6} \d{5}", r"\d{4} \d{6} \d{4}",
+)  # fmt: skip
+"""A number after another one must be in a usual layout, because one of ten other numbers is valid by chance."""
+
+_CARD_NUMBERS = re.compile(
+    r"(?<![\d.-])(?![01789])"
+    r"(?=(?<!\d )\d(?:[ -]?\d){12}|\d(?:-?\d){12}|\d{4} (?:\d{4} ){2}\d{4}|\d{4} \d{6} \d{4})"
+    + "".join(rf"(?:(?=({layout})(?![\d-]|\.\d))|)" for layout in _CARD_LAYOUTS)
+)
+"""Has a group for each layout. The first lookahead omits most of the digits that begin no number."""
+
+
+def _find_card_numbers(text: str, start: int, end: int) -> list[Span]:
+    """Return the spans of payment card numbers among digits, blanks and dashes, also next to other numbers."""
+    spans: list[Span] = []
+    for match in _CARD_NUMBERS.finditer(text, start, end):
+        at = match.start()
+        if not spans or at >= spans[-1][1]:
+            number = next((number for number in match.groups("") if number and _is_card_number(number)), "")
+            spans += [(at, at + len(number))] if number else []
+    return spans
+
+
 def _is_card_number(text: str) -> bool:
     """Return whether the digits are a payment card number (ISO/IEC 7812: length, issuer, check digit)."""
-    digits = [int(char) for char in text if char.isdigit()]
-    if not 13 <= len(digits) <= 19 or digits[0] not in (2, 3, 4, 5, 6) or len(set(digits)) < 2:
+    digits = text.replace(" ", "").replace("-", "")
+    if not digits.isascii():
+        digits = "".join(str(int(digit)) for digit in digits)
+    if not 13 <= len(digits) <= 19 or digits[0] not in "23456" or digits.count(digits[0]) == len(digits):
         return False
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    codes = digits.encode()
+    return (sum(codes[-1::-2].translate(_VALUES)) + sum(codes[-2::-2].translate(_DOUBLED))) % 10 == 0
+
+
+_IBAN_LAYOUT = re.compile(r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+_IBAN_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK",
+        21: "CH HR LI LV", 22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV", 29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC",
+        33: "RU",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
+"""Country → characters of its account numbers, by the registry of ISO 13616."""
+
+
+def _find_iban(text: str, start: int, _: int) -> list[Span]:
+    """Return the span of an IBAN (ISO 13616) that begins at `start`. Other words may follow it."""
+    match = _IBAN_LAYOUT.match(text, start)
+    if not match:
+        return []
+    plain = match[0].replace(" ", "")
+    length = _IBAN_LENGTHS.get(plain[:2], len(plain))
+    if len(plain) < length or not _is_iban(plain[:length]):
+        return []
+    end = start + length
+    while (missing := length - (end - start - text.count(" ", start, end))) > 0:
+        end += missing
+    return [] if text[end : end + 1].isalnum() else [(start, end)]
 
 
 def _is_iban(text: str) -> bool:
     """Return whether the check digits are valid (ISO 13616: the rearranged number modulo 97 is 1)."""
-    plain = text.replace(" ", "")
-    if not 15 <= len(plain) <= 34:
+    if not 15 <= len(text) <= 34:
         return False
-    return int("".join(str(int(char, 36)) for char in plain[4:] + plain[:4])) % 97 == 1
+    return int("".join(str(int(char, 36)) for char in text[4:] + text[:4])) % 97 == 1
 
 
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -148,8 +215,7 @@ _JWT = SearchPattern(
     is_match=lambda text: "." in text,
 )
 _CARD = SearchPattern(
-    [("", r"\d(?=[\d -]{12})(?<![\d.-]\d)(?:[ -]?\d){12,18}(?![\d-]|\.\d)")],
-    shape=("0" * 13, " -"), is_match=_is_card_number, matches_numbers=True,
+    [("", r"\d(?=[\d -]{12})[\d -]++")], shape=("0" * 13, " -"), find=_find_card_numbers, matches_numbers=True
 )  # fmt: skip
 _EMAIL = SearchPattern(
     [("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], prefix=(f"{ascii_letters}{digits}._%+-", 64)
@@ -174,9 +240,9 @@ _PRIVATE_KEY = SearchPattern(
     ]
 )
 _IBAN = SearchPattern(
-    [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")],
+    [("", r"[A-Z]{2}\d{2}(?<!\w.{4})(?= ?[A-Z0-9]{4})")],
     shape=("AA00", ""),
-    is_match=_is_iban,
+    find=_find_iban,
 )
 
 _PASSWORDS = (

@@ -106,7 +106,11 @@ class Matcher:
         if not (patterns and parts):
             return text
         pattern, redacted = compile_cached("|".join(patterns)), None
-        if isinstance(self._replacement, str) and len(patterns) == 1 and not (search.ignores_case or search.is_match):
+        if (
+            isinstance(self._replacement, str)
+            and len(patterns) == 1
+            and not (search.ignores_case or search.is_match or search.find)
+        ):
             redacted = self._split(pattern, searched, self._replacement)
         if redacted is None:
             redacted = self._replace(text.text, self._spans(pattern, searched, parts))
@@ -141,6 +145,8 @@ class Matcher:
         if self._pattern.is_match is not None:
             is_match = self._pattern.is_match
             spans = [(start, end) for start, end in spans if is_match(text[start:end])]
+        if self._pattern.find is not None:
+            spans = _without_overlaps(span for each in spans for span in self._pattern.find(text, *each))
         return spans
 
     def _replace(self, text: str, spans: Sequence[Span]) -> str:
@@ -179,6 +185,15 @@ def _lines_with_shape(text: str, shape: str, between: str) -> list[Span]:
     lines = list(find_lines(compile_cached(shape), shapes))
     ends = list(accumulate(len(line) + 1 for line in text.split("\n"))) if lines else []
     return [(ends[line - 1] if line else 0, ends[line] - 1) for line in lines]
+
+
+def _without_overlaps(spans: Iterable[Span]) -> list[Span]:
+    """Return the spans without those that begin before the end of an earlier one."""
+    kept: list[Span] = []
+    for span in spans:
+        if not kept or span[0] >= kept[-1][1]:
+            kept.append(span)
+    return kept
 
 
 def _with_prefix(spans: Sequence[Span], text: str, letters: str, max_length: int) -> list[Span]:

@@ -206,13 +206,28 @@ _LONG = 300_000
 @pytest.mark.parametrize("name", DETECTORS)
 @pytest.mark.parametrize(
     "again",
-    ["pass", "password: ", "a.a@", "@a.b", "1.2.3.", "1::", "x://u:", "eyJaaaaa-", "1 ", "DE89 ", "bearer ", '"'],
+    [
+        "pass",
+        "password: ",
+        "a.a@",
+        "@a.b",
+        "1.2.3.",
+        "1::",
+        "x://u:",
+        "eyJaaaaa-",
+        "1 ",
+        "4 ",
+        "4111 ",
+        "DE89 ",
+        "bearer ",
+        '"',
+    ],
 )
 def test_a_hostile_line_is_not_slower(name: str, again: str) -> None:
     line = json.dumps({"a": again * (_LONG // len(again)), "b": [4111111111111111] * 5_000})
     began = time.process_time()
     redacted(line, name)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 5  # quadratic work would need minutes
 
 
 HINTS = {

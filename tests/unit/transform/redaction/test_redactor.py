@@ -53,6 +53,10 @@ FOUND = {
         ("paid with 4111 1111 1111 1111.", f"paid with {MASK}."),
         ("5500005555555559", MASK),
         ("378282246310005 and 6011-0009-9013-9424", f"{MASK} and {MASK}"),
+        ("6 4111 1111 1111 1111 123 6", f"6 {MASK} 123 6"),
+        ("1234 4111 1111 1111 1111", f"1234 {MASK}"),
+        ("4111 1111 1111 1111 5500005555555559 200", f"{MASK} {MASK} 200"),
+        ("12 3782 822463 10005 6011-0009-9013-9424 7", f"12 {MASK} {MASK} 7"),
     ],
     "email": [("to Ann.Lee+x@mail.example.com!", f"to {MASK}!")],
     "ip": [
@@ -65,7 +69,12 @@ FOUND = {
         ("aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", f"aws_secret_access_key={MASK}"),
     ],
     "private_key": [("x -----BEGIN RSA PRIVATE KEY----- MIIE -----END RSA PRIVATE KEY----- y", f"x {MASK} y")],
-    "iban": [("to DE89 3704 0044 0532 0130 00 now", f"to {MASK} now"), ("GB82WEST12345698765432", MASK)],
+    "iban": [
+        ("to DE89 3704 0044 0532 0130 00 now", f"to {MASK} now"),
+        ("GB82WEST12345698765432", MASK),
+        ("BE68 5390 0754 7034 EUR", f"{MASK} EUR"),
+        ("BE68 5390 0754 7034 DE89 3704 0044 0532 0130 00 EURO", f"{MASK} {MASK} EURO"),
+    ],
 }
 
 ORDINARY = [
