@@ -60,5 +60,14 @@ def _expand_home(pattern: str) -> str:
     return pattern if expanded == pattern else escape(home) + expanded.removeprefix(home)
 
 
-GlobPattern = Annotated[str, Field(min_length=1), AfterValidator(_expand_home), AfterValidator(_check_text)]
+def _check_pattern(text: str) -> str:
+    # A constraint of pydantic would refuse file names that are not UTF-8.
+    if not text:
+        raise validation_error([((), "is empty; write a text, or remove it")])
+    return _check_text(text)
+
+
+GlobPattern = Annotated[
+    str, Field(json_schema_extra={"minLength": 1}), AfterValidator(_expand_home), AfterValidator(_check_pattern)
+]
 """A pattern of file names."""

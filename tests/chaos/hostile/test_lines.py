@@ -193,7 +193,7 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("formats", [(), ("epoch",), ("epoch_ns", "iso8601"), ("%Y", "%s", "%H:%M")], ids=str)
+@pytest.mark.parametrize("formats", [(), ("epoch",), ("epoch_ns", "iso8601"), ("%Y", "%S", "%H:%M")], ids=str)
 def test_numbers_and_times_beyond_all_bounds_stop_nothing(formats: tuple[str, ...]) -> None:
     timestamp = {"formats": formats, "zone": "America/New_York"}
     lines = [b'{"time":%b,"n":%b}' % (number, number) for number in NUMBERS]
