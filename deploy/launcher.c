@@ -14,7 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char PROGRAM[] = "/opt/sidecar/bin/sidecar-python";
+/* Ends with `sidecar`, so that ps(1) shows `sidecar run`. */
+static const char PROGRAM[] = "/opt/sidecar/libexec/sidecar";
 static const char REQUEST[] = "GET /livez HTTP/1.0\r\n\r\n";
 enum { TIMEOUT_S = 3, MAX_REPLY_BYTES = 4096 };
 
