@@ -14,8 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Ends with `sidecar`, so that ps(1) shows `sidecar run`. */
-static const char PROGRAM[] = "/opt/sidecar/libexec/sidecar";
+/* Short, and ends with `sidecar`, so that ps(1) shows `sidecar run` on a terminal with 80 columns. */
+static const char PROGRAM[] = "/opt/sidecar/lib/sidecar";
 static const char REQUEST[] = "GET /livez HTTP/1.0\r\n\r\n";
 enum { TIMEOUT_S = 3, MAX_REPLY_BYTES = 4096 };
 
