@@ -5,14 +5,13 @@ If pip has replaced files of the package by those of the other project, its impo
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
 
 
 def main() -> int:
-    """Run the command line."""
+    """Run the command line, which ends the process. Return an exit code if it cannot be imported."""
     try:
         command = import_module("sidecar.__main__")
     except ImportError as error:
@@ -23,13 +22,15 @@ def main() -> int:
 
 def _explain(reason: str) -> str:
     """Return what is wrong with the package, by a module that is loaded without it."""
-    package = find_spec("sidecar")
+    util = import_module("importlib.util")  # not needed by any command
+    package = util.find_spec("sidecar")
     if package is None or package.origin is None:
         return f"log-sidecar is not complete ({reason}); install it again"
-    spec = spec_from_file_location("installation", Path(package.origin).with_name("lib") / "installation.py")
+    file = os.path.join(os.path.dirname(package.origin), "lib", "installation.py")
+    spec = util.spec_from_file_location("installation", file)
     if spec is None or spec.loader is None:
         return reason
-    installation = module_from_spec(spec)
+    installation = util.module_from_spec(spec)
     spec.loader.exec_module(installation)
     return str(installation.explain(reason))
 
