@@ -30,8 +30,8 @@ from sidecar.transform.redaction.chunk_text import (
     single_key,
     unpack,
 )
-from sidecar.transform.redaction.detectors import Detector
-from sidecar.transform.redaction.search import Matcher, Replacement, Span, Text, between, compile_cached, lower
+from sidecar.transform.redaction.detectors import Detector, Span
+from sidecar.transform.redaction.search import Matcher, Replacement, Text, between, compile_cached, lower
 
 MASK = "[REDACTED]"
 _TEXT_LIMIT_S, _MIN_TEXT_LIMIT_S = 0.1, 0.001

@@ -11,9 +11,8 @@ from string import ascii_uppercase, digits
 
 from sidecar.lib import native
 from sidecar.transform.redaction.chunk_text import NUMBER, find_lines, unescape
-from sidecar.transform.redaction.detectors import IN_PACKED_TEXT, IN_STRING, SearchPattern
+from sidecar.transform.redaction.detectors import IN_PACKED_TEXT, IN_STRING, SearchPattern, Span
 
-Span = tuple[int, int]
 Replacement = str | Callable[[str], str]
 """Replacement text, or a function that returns it."""
 
