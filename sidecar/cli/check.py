@@ -11,7 +11,6 @@ from pathlib import Path
 from sidecar.cli.options import add_pipeline_options, find_config_file
 from sidecar.cli.output import count_of, put_error, put_line, put_note
 from sidecar.cli.settings import load_settings
-from sidecar.cli.stats_table import print_stats
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
@@ -19,8 +18,6 @@ from sidecar.errors import DeliveryError
 from sidecar.lib.clock import SystemClock
 from sidecar.sinks import registry
 from sidecar.sinks.contract import ProbeResult, SinkSettings
-from sidecar.tools.rule_tests import run_rule_tests
-from sidecar.tools.stats import collect_stats
 from sidecar.watch.scanner import FileScanner
 
 
@@ -54,9 +51,7 @@ def run(options: argparse.Namespace) -> int:
         put_note(f"warning: {risk.location}: {risk.reason}")
     code = _run_tests(settings)
     if options.tried:
-        for name, pipeline in settings.pipelines.items():
-            put_line(f"{options.tried} as pipeline {name}:")
-            print_stats(collect_stats(pipeline, Path(options.tried).absolute(), SystemClock()))
+        _print_stats(settings, options.tried)
     return max(code, _probe_sinks(settings) if options.connect else 0)
 
 
@@ -81,12 +76,26 @@ def _path_warnings(settings: Settings) -> Iterator[str]:
 def _run_tests(settings: Settings) -> int:
     """Run the tests of the pipelines and return the exit code."""
     count = sum(len(pipeline.tests) for pipeline in settings.pipelines.values())
-    failures = list(run_rule_tests(settings)) if count else []
+    if not count:
+        return 0
+    from sidecar.tools.rule_tests import run_rule_tests  # noqa: PLC0415 - loads the parsers, which takes 0.1 s
+
+    failures = list(run_rule_tests(settings))
     for failure in failures:
         put_error(failure)
-    if count and not failures:
+    if not failures:
         put_line(f"{count_of(count, 'rule test')} passed")
     return 2 if failures else 0
+
+
+def _print_stats(settings: Settings, file: str) -> None:
+    """Print the statistics of the file with each pipeline."""
+    from sidecar.cli.stats_table import print_stats  # noqa: PLC0415 - see `_run_tests`
+    from sidecar.tools.stats import collect_stats  # noqa: PLC0415
+
+    for name, pipeline in settings.pipelines.items():
+        put_line(f"{file} as pipeline {name}:")
+        print_stats(collect_stats(pipeline, Path(file).absolute(), SystemClock()))
 
 
 def _describe_sink(sink: str, settings: Settings) -> str:

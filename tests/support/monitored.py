@@ -56,6 +56,7 @@ def config(folder: Path, port: int, **admin: object) -> Path:
     text = {
         "state_dir": str(folder / "state"),
         "admin": {"listen": f"127.0.0.1:{port}", **admin},
+        "drain": {"timeout": "1s"},
         "sinks": {"db": f"sqlite:///{folder}/logs.db", "dead": "elasticsearch://127.0.0.1:9/logs"},
         "pipelines": {"app": {"paths": [str(folder / "app.log")], "parser": "json"}},
     }

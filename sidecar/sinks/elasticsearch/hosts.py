@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from elastic_transport.client_utils import parse_cloud_id
-
 from sidecar.errors import ConfigurationError
 from sidecar.sinks.common.url import host_and_port, list_hosts, merge_options, parse_url, replace_url
 
@@ -74,6 +72,8 @@ def _host(url: str, key: str) -> str:
 
 
 def _cloud_host(cloud_id: str) -> str:
+    from elastic_transport.client_utils import parse_cloud_id  # noqa: PLC0415 - takes 0.1 s, which few need
+
     try:
         address = parse_cloud_id(cloud_id).es_address
     except ValueError:

@@ -245,7 +245,7 @@ def test_everything_goes_wrong_once_and_each_time_one_sentence_says_what_to_do(t
     )
 
     with running(tmp_path / "own.log", str(tmp_path / "app.log"), "--to", "stdout:", "--state-dir", state):
-        eventually(lambda: (tmp_path / "state" / "state.db").exists(), "the first one has the state")
+        eventually(lambda: '"started"' in (tmp_path / "own.log").read_text(), "the first one has the state")
         assert "state: another sidecar is using this state directory" in user.once(2, "app.log", *out)
 
     ship = ["run", f"{tmp_path}/app.log", "--to", f"sqlite:///{tmp_path}/logs.db", "--state-dir", state, "--once"]
