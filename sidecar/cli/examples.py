@@ -84,6 +84,7 @@ EXAMPLES = {
     "lint": ("sidecar lint deploy/*.yaml",),
     "webhook": (
         "sidecar webhook --settings injection.yaml --cert tls.crt --key tls.key",
+        "sidecar webhook --settings injection.yaml --manage-certificates",
         "sidecar webhook certs --namespace log-sidecar > certs.yaml",
     ),
     "schema": ("sidecar schema > sidecar.schema.json",),

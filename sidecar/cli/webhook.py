@@ -48,12 +48,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="key of the certificate as PEM (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--manage-certificates", action="store_true",
+        help="make and renew the certificate, with a Secret and a Lease; --cert and --key are written",
+    )  # fmt: skip
+    parser.add_argument(
         "--service", metavar="NAME", type=_name, default="log-sidecar-webhook",
-        help="with certs: name of the Service (default: %(default)s)",
+        help="name of the Service that certificates are for (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--namespace", metavar="NAME", type=_name, default="log-sidecar",
-        help="with certs: namespace of the Service (default: %(default)s)",
+        help="namespace of the Service (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--days", metavar="N", type=_days, default=365,
@@ -77,7 +81,8 @@ def run(options: argparse.Namespace) -> int:
         put_unchanged(f"{secret}---\n{configuration}")
         return 0
     process = import_module("sidecar.webhook.process")
-    process.serve(options.listen, (options.cert, options.key), options.settings, options.namespaces)
+    service = process.ServiceName(options.service, options.namespace) if options.manage_certificates else None
+    process.serve(options.listen, (options.cert, options.key), options.settings, options.namespaces, service)
     return 0
 
 

@@ -11,7 +11,7 @@ _END = "-----END CERTIFICATE-----"
 
 
 class InvalidCertificate(Exception):
-    """A file does not begin with a certificate."""
+    """A text does not begin with a certificate."""
 
 
 def read_end(file: Path) -> float:
@@ -20,12 +20,20 @@ def read_end(file: Path) -> float:
     Raise `InvalidCertificate` or `OSError`.
     """
     try:
-        text = file.read_text(encoding="ascii")
+        return end_of(file.read_bytes())
+    except InvalidCertificate:
+        raise InvalidCertificate(f"{file} does not begin with a certificate") from None
+
+
+def end_of(pem: bytes) -> float:
+    """Return when the first certificate of a PEM text ends. Raise `InvalidCertificate` if it has none."""
+    try:
+        text = pem.decode("ascii")
         begin = text.index("-----BEGIN CERTIFICATE-----")
         end = text.index(_END, begin) + len(_END)
         return _end_of(ssl.PEM_cert_to_DER_cert(text[begin:end]))
     except (ValueError, IndexError):
-        raise InvalidCertificate(f"{file} does not begin with a certificate") from None
+        raise InvalidCertificate("it does not begin with a certificate") from None
 
 
 def _end_of(der: bytes) -> float:

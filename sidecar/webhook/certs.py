@@ -100,14 +100,14 @@ class CertificateFiles(NamedTuple):
     key: bytes
 
 
-def create_certificates(service: str, namespace: str, days: int) -> CertificateFiles:
+def create_certificates(service: str, namespace: str, days: int, parent: Path | None = None) -> CertificateFiles:
     """Return a certificate for a service, its key, and the authority that issued it.
 
-    The key of the authority is not kept, so that it cannot issue another certificate. Raise `ConfigurationError` if
-    `openssl` is missing or fails.
+    The key of the authority is not kept, so that it cannot issue another certificate. `parent`: where a directory
+    for temporary files is made. Raise `ConfigurationError` if `openssl` is missing or fails.
     """
     host = f"{service}.{namespace}.svc"
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=parent) as folder:
         directory = Path(folder)
         names = f"DNS:{host}, DNS:{host}.cluster.local"
         (directory / "authority.cnf").write_text(_CONFIG.format(name=f"{service} authority", names=names))

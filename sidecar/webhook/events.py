@@ -61,6 +61,26 @@ class CertificateEnding(Event, frozen=True):
         return f"{self.reason}; renew the certificate, so that the webhook becomes ready again"
 
 
+class CertificateRenewed(Event, frozen=True):
+    """This replica has made a new certificate for all."""
+
+    service: str
+    days: int
+
+    def text(self) -> str:
+        return f"{self.service} has a new certificate for {self.days} days; all replicas use it within a minute"
+
+
+class CertificateNotManaged(Event, frozen=True):
+    """The certificate could not be checked or renewed."""
+
+    level: ClassVar[str] = "error"
+    reason: str
+
+    def text(self) -> str:
+        return f"cannot manage the certificate: {self.reason}; it is tried again every few seconds"
+
+
 class ReviewFailed(Event, frozen=True):
     """A review failed with an unexpected error."""
 

@@ -115,6 +115,7 @@ def test_a_webhook_from_its_certificate_to_its_end(webhook: Process) -> None:
         (["--settings", "/missing.yaml"], r"/missing.yaml: cannot be read \(No such file or directory\)"),
         (["--cert", "/missing.crt"], "cannot serve on 127.0.0.1:0: /missing.crt: No such file or directory"),
         (["--cert", "/etc/hostname", "--key", "/etc/hostname"], "are not a certificate and its key"),
+        (["--manage-certificates"], "name no API server; use --manage-certificates only in a Pod"),
         (["certs", "--namespace", "a/b"], "argument --namespace: is not the name of an object"),
         (["certs", "--days", "0"], "argument --days: is not a number from 1 to 3650"),
     ],

@@ -21,7 +21,11 @@ ROOT = Path(__file__).parents[3]
 BASE = ROOT / "deploy" / "webhook" / "base"
 CHART = ROOT / "deploy" / "helm" / "log-sidecar-webhook"
 VERSIONS = [f"1.{minor}" for minor in range(30, 38)]  # matchConditions are stable since 1.30
-RENDERED = ("kustomize base", "kustomize cert-manager", "helm", "helm without cert-manager")
+RENDERED = (
+    "kustomize base", "kustomize cert-manager", "kustomize self-managed", "helm cert-manager", "helm secret",
+    "helm webhook",
+)  # fmt: skip
+SELF_MANAGED = ("kustomize self-managed", "helm webhook")
 
 
 def rendered(kind: str) -> list[Object]:
@@ -33,10 +37,10 @@ def rendered(kind: str) -> list[Object]:
         command = [
             str(programs / "helm"), "template", "log-sidecar-webhook", str(CHART), "--namespace", "log-sidecar",
             "--set", "settings.sink=elasticsearch://elasticsearch.logging:9200/logs",
-            "--set", "namespaces.shop.profile=busy",
+            "--set", "namespaces.shop.profile=busy", "--set", f"certificate.source={kind.split()[1]}",
         ]  # fmt: skip
-        if "without" in kind:
-            command += ["--set", "certificate.certManager=false", "--set", "certificate.caBundle=eA=="]
+        if kind == "helm secret":
+            command += ["--set", "certificate.caBundle=eA=="]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [item for item in yaml.safe_load_all(text) if item]
 
@@ -63,12 +67,44 @@ def test_the_pods_are_restricted_and_have_neither_rights_nor_a_way_out(objects: 
     assert spec is not None
     assert podcheck.problems(spec) == []
     assert podcheck.security_level(spec) == "restricted"
-    assert spec["automountServiceAccountToken"] is False
-    assert not [item for item in objects if "Role" in item["kind"] or item["kind"] == "ServiceAccount"]
     policy = one(objects, "NetworkPolicy")["spec"]
-    assert policy["egress"] == []
+    if not is_self_managed(objects):
+        assert spec["automountServiceAccountToken"] is False
+        assert not [item for item in objects if "Role" in item["kind"] or item["kind"] == "ServiceAccount"]
+        assert policy["egress"] == []
     assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
     assert "ephemeral-storage" not in spec["containers"][0]["resources"]["limits"]
+
+
+def is_self_managed(objects: list[Object]) -> bool:
+    return "--manage-certificates" in one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize("kind", SELF_MANAGED)
+def test_a_webhook_that_manages_its_certificate_has_rights_on_three_objects_that_exist(kind: str) -> None:
+    items = rendered(kind)
+    assert is_self_managed(items)
+    account = one(items, "ServiceAccount")["metadata"]["name"]
+    spec = one(items, "Deployment")["spec"]["template"]["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == (account, True)
+    for binding in (one(items, "RoleBinding"), one(items, "ClusterRoleBinding")):
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "log-sidecar"}]
+    rules = [rule for role in ("Role", "ClusterRole") for rule in one(items, role)["rules"]]
+    allowed = {rule["resources"][0]: (rule["resourceNames"], rule["verbs"]) for rule in rules}
+    names = {
+        "secrets": one(items, "Secret"),
+        "leases": one(items, "Lease"),
+        "mutatingwebhookconfigurations": one(items, "MutatingWebhookConfiguration"),
+    }
+    verbs = {"secrets": "update", "leases": "update", "mutatingwebhookconfigurations": "patch"}
+    assert allowed == {kind: ([item["metadata"]["name"]], ["get", verbs[kind]]) for kind, item in names.items()}
+    assert not {"data", "stringData"} & one(items, "Secret").keys()  # an upgrade keeps what the webhook wrote
+    volume = next(each for each in spec["volumes"] if each["name"] == "tls")
+    assert volume["emptyDir"]["medium"] == "Memory"
+    mount = next(each for each in spec["containers"][0]["volumeMounts"] if each["name"] == "tls")
+    assert not mount["readOnly"]
+    ports = [port["port"] for rule in one(items, "NetworkPolicy")["spec"]["egress"] for port in rule["ports"]]
+    assert ports == [443, 6443]
 
 
 def test_the_replicas_are_spread_and_kept(objects: list[Object]) -> None:
@@ -138,7 +174,7 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_chart_passes_lint_and_refuses_wrong_values() -> None:
     assert helm("lint", "--strict", str(CHART)).returncode == 0
     wrong: dict[str, str] = {
-        "replica=3": "replica", "failurePolicy=Never": "failurePolicy", "certificate.certManager=false": "caBundle",
+        "replica=3": "replica", "failurePolicy=Never": "failurePolicy", "certificate.source=secret": "caBundle",
     }  # fmt: skip
     for value, told in wrong.items():
         done = helm("template", "x", str(CHART), "--set", value)

@@ -8,5 +8,6 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "log-sidecar-webhook.secret" -}}
-{{- .Values.certificate.secretName | default (printf "%s-tls" (include "log-sidecar-webhook.name" .)) -}}
+{{- $name := printf "%s-tls" (include "log-sidecar-webhook.name" .) -}}
+{{- if eq .Values.certificate.source "webhook" }}{{ $name }}{{ else }}{{ .Values.certificate.secretName | default $name }}{{ end -}}
 {{- end }}
