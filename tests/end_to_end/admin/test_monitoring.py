@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sidecar.webhook.metrics import HELP
 from tests.support.monitored import MonitoredSidecar, started
 from tests.support.servers.go_programs import DASHBOARDS, PROMTOOL
 
@@ -20,6 +21,8 @@ ROOT = Path(__file__).parents[3]
 MONITORING = ROOT / "deploy" / "monitoring"
 RULES = yaml.safe_load((MONITORING / "log-sidecar.rules.yaml").read_text())
 ALERTS: list[dict[str, Any]] = [rule for group in RULES["groups"] for rule in group["rules"]]
+WEBHOOK_RULES = ROOT / "deploy" / "helm" / "log-sidecar-webhook" / "rules.yaml"
+WEBHOOK_ALERTS = [rule for group in yaml.safe_load(WEBHOOK_RULES.read_text())["groups"] for rule in group["rules"]]
 DASHBOARD: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text())
 
 
@@ -65,16 +68,25 @@ def test_rules_and_dashboard_name_only_metrics_that_are_exported(exported: Monit
     assert named - known == set()
 
 
-def test_every_alert_says_what_it_means_and_leads_to_a_heading_that_is_there() -> None:
-    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-    for rule in ALERTS:
-        notes = rule["annotations"]
-        assert notes["summary"]
-        assert notes["description"]
-        page, _, anchor = notes["runbook_url"].partition("#")
-        assert (ROOT / page).is_file()
-        assert anchor in anchors, rule["alert"]
+def test_rules_of_the_webhook_name_only_its_metrics_and_those_of_the_api_server() -> None:
+    named = {name for rule in WEBHOOK_ALERTS for name in re.findall(r"\blog_sidecar_webhook_(\w+)", rule["expr"])}
+    assert len(named) > 3
+    assert {name.removesuffix("_bucket") for name in named} - HELP.keys() == set()
+
+
+def anchors(page: str) -> set[str]:
+    """The headings of a page, as links name them."""
+    headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("rule", [*ALERTS, *WEBHOOK_ALERTS], ids=lambda rule: str(rule["alert"]))
+def test_an_alert_says_what_it_means_and_leads_to_a_heading_that_is_there(rule: dict[str, Any]) -> None:
+    notes = rule["annotations"]
+    assert notes["summary"]
+    assert notes["description"]
+    page, _, anchor = notes["runbook_url"].partition("#")
+    assert anchor in anchors(page)
 
 
 def test_the_manifest_for_the_operator_holds_the_same_rules() -> None:
@@ -83,23 +95,29 @@ def test_the_manifest_for_the_operator_holds_the_same_rules() -> None:
     assert manifest["spec"] == RULES
 
 
-def test_every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent() -> None:
-    tests = yaml.safe_load((MONITORING / "log-sidecar.rules.test.yaml").read_text())["tests"]
+@pytest.mark.parametrize(("name", "alerts"), [("log-sidecar", ALERTS), ("log-sidecar-webhook", WEBHOOK_ALERTS)])
+def test_every_alert_has_a_test_in_which_it_fires_and_one_in_which_it_is_silent(
+    name: str, alerts: list[dict[str, Any]]
+) -> None:
+    tests = yaml.safe_load((MONITORING / f"{name}.rules.test.yaml").read_text())["tests"]
     checks = [check for test in tests for check in test["alert_rule_test"]]
-    names = {rule["alert"] for rule in ALERTS}
+    names = {rule["alert"] for rule in alerts}
     assert {check["alertname"] for check in checks if check["exp_alerts"]} == names
     assert {check["alertname"] for check in checks if not check["exp_alerts"]} == names
 
 
 @pytest.mark.promtool
 @pytest.mark.parametrize(
-    ("kind", "name"),
-    [("check", "log-sidecar.rules.yaml"), ("test", "log-sidecar.rules.test.yaml")],
+    ("kind", "file"),
+    [
+        ("check", MONITORING / "log-sidecar.rules.yaml"),
+        ("test", MONITORING / "log-sidecar.rules.test.yaml"),
+        ("check", WEBHOOK_RULES),
+        ("test", MONITORING / "log-sidecar-webhook.rules.test.yaml"),
+    ],
 )
-def test_promtool_finds_the_rules_good(promtool: str, kind: str, name: str) -> None:
-    done = subprocess.run(
-        [promtool, kind, "rules", str(MONITORING / name)], capture_output=True, text=True, check=False
-    )
+def test_promtool_finds_the_rules_good(promtool: str, kind: str, file: Path) -> None:
+    done = subprocess.run([promtool, kind, "rules", str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

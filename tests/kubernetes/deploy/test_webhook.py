@@ -194,6 +194,30 @@ def test_an_issuer_and_openshift_can_be_set() -> None:
     assert "securityContext" not in spec
 
 
+@pytest.mark.parametrize(
+    ("source", "secret"), [("cert-manager", "company"), ("webhook", "x-log-sidecar-webhook-tls")]
+)
+def test_the_operator_of_prometheus_finds_the_webhook_and_its_alerts(source: str, secret: str) -> None:
+    values = ("monitoring.podMonitor=true", "monitoring.rules=true", "monitoring.labels.release=prometheus",
+              "certificate.secretName=company", f"certificate.source={source}")  # fmt: skip
+    arguments = [part for value in values for part in ("--set", value)]
+    items = list(yaml.safe_load_all(helm("template", "x", str(CHART), "--namespace", "infra", *arguments).stdout))
+    monitor = one(items, "PodMonitor")
+    template = one(items, "Deployment")["spec"]["template"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint["port"] in [port["name"] for port in template["spec"]["containers"][0]["ports"]]
+    assert endpoint["tlsConfig"]["serverName"] == f"{one(items, 'Service')['metadata']['name']}.infra.svc"
+    assert endpoint["tlsConfig"]["ca"]["secret"] == {"name": secret, "key": "ca.crt"}
+    made = [item["metadata"]["name"] for item in items if item["kind"] == "Secret"]
+    made += [item["spec"]["secretName"] for item in items if item["kind"] == "Certificate"]
+    assert secret in made
+    rules = one(items, "PrometheusRule")
+    assert rules["spec"] == yaml.safe_load((CHART / "rules.yaml").read_text())
+    for item in (monitor, rules):
+        assert item["metadata"]["labels"]["release"] == "prometheus"
+
+
 def test_the_chart_has_the_version_of_the_sidecar() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
