@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-_BLOCK = re.compile(r"^```(console|yaml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^## (?P<heading>.*)$|^```(?P<kind>console|yaml)\n(?P<block>(?s:.*?))^```", re.MULTILINE)
 _COMMAND = re.compile(r"^\$ (.*\n(?:  .*\n)*)((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _FILE_NAME = re.compile(r"# (\S+\.yaml)\n")
 
@@ -17,6 +17,9 @@ class PageCommand(NamedTuple):
     text: str
     output: str
     """What the page says that it prints; `…` is any text, and nothing means anything."""
+
+    section: str = ""
+    """The heading of the second level above it."""
 
     def is_printed(self, text: str) -> bool:
         """Return whether this is the output that the page shows."""
@@ -31,9 +34,12 @@ def read_commands(page: Path) -> list[PageCommand]:
     with the name of a file becomes a command that writes the file.
     """
     commands: list[PageCommand] = []
-    for kind, block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        if kind == "console":
-            commands += [PageCommand(text, output) for text, output in _COMMAND.findall(block)]
-        elif name := _FILE_NAME.match(block):
-            commands.append(PageCommand(f"cat > {name[1]} <<'END'\n{block}END\n", ""))
+    section = ""
+    for match in _BLOCK.finditer(page.read_text(encoding="utf-8")):
+        section = match["heading"] or section
+        block = match["block"]
+        if match["kind"] == "console":
+            commands += [PageCommand(text, output, section) for text, output in _COMMAND.findall(block)]
+        elif match["kind"] and (name := _FILE_NAME.match(block)):
+            commands.append(PageCommand(f"cat > {name[1]} <<'END'\n{block}END\n", "", section))
     return commands

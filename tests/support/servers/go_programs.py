@@ -63,6 +63,8 @@ PROMTOOL = GoProgram("promtool", "github.com/prometheus/prometheus/cmd/promtool"
 DASHBOARDS = GoProgram("dashboards", ".")
 """Tells what is wrong with a dashboard, by the schema that Grafana publishes."""
 
+KUSTOMIZE = GoProgram("kustomize", "sigs.k8s.io/kustomize/kustomize/v5")
+"""The program itself: the one in kubectl runs no functions."""
 
 FERRETDB = GoProgram("ferretdb", ".", tags="ferretdb_sqlite")
 """Another server with MongoDB's protocol, on SQLite: no validators, no replica sets, no fail points."""
@@ -71,7 +73,7 @@ FERRETDB = GoProgram("ferretdb", ".", tags="ferretdb_sqlite")
 def main() -> int:
     """Build what is not there."""
     failed = 0
-    for program in (PROMTOOL, DASHBOARDS, FERRETDB):
+    for program in (PROMTOOL, DASHBOARDS, KUSTOMIZE, FERRETDB):
         try:
             print(f"{program.name} is ready in {program.prepare()}")
         except ComponentMissing as missing:
