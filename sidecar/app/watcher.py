@@ -2,7 +2,7 @@
 
 A file that grew in the last two seconds is hot and is polled about 20 times a second. A file that grew in the last
 minute is warm and is polled a few times a second. So an application that flushes every line costs no more than one
-that writes in blocks.
+that writes in blocks. A file that is written rarely is not polled while the kernel reports its next write.
 
 A scan takes long if an application creates many files, and hangs while the server of a network volume is unreachable.
 Neither delays another pipeline.
@@ -40,6 +40,9 @@ because it waits for the GIL."""
 
 _HOT_INTERVAL_S, _WARM_INTERVAL_S = 0.05, 0.2
 _MIN_POLL_INTERVAL_S = 0.02
+
+_GATHER_S = 0.01
+"""Seconds between the notification of a write and the poll, so that the rest of a stack trace is found too."""
 
 
 @dataclass(slots=True)
@@ -125,6 +128,7 @@ class Watchers:
         except OSError as error:
             self._report_notification_error(error)
         for thread in self._threads:
+            thread.await_writes(self._notifier)
             thread.start()
 
     def stop(self) -> None:
@@ -167,6 +171,41 @@ class Watchers:
             self._emit(events.NotificationsUnavailable(error.strerror or str(error)))
 
 
+class _Alarm:
+    """Ends the wait of a watcher early. Any thread may call `ring` and the methods that report."""
+
+    def __init__(self) -> None:
+        self._is_ringing, self._has_name = threading.Event(), threading.Event()
+        self._has_write = False
+
+    def ring(self) -> None:
+        self._is_ringing.set()
+
+    def report_name(self) -> None:
+        self._has_name.set()
+        self._is_ringing.set()
+
+    def report_write(self) -> None:
+        self._has_write = True
+        self._is_ringing.set()
+
+    def wait(self, timeout_s: float) -> None:
+        self._is_ringing.wait(timeout_s)
+
+    def reset(self) -> bool:
+        """Prepare the next wait. Return whether a name has changed since the last call."""
+        self._is_ringing.clear()
+        has_name = self._has_name.is_set()
+        if has_name:
+            self._has_name.clear()
+        return has_name
+
+    def take_write(self) -> bool:
+        """Return whether a file was written since the last call."""
+        has_write, self._has_write = self._has_write, False
+        return has_write
+
+
 class Watcher(threading.Thread):
     """Scans and polls one pipeline until `stop`. Another thread may call `scan` before the start and after the end.
 
@@ -189,7 +228,7 @@ class Watcher(threading.Thread):
         self._heartbeats = heartbeats
         self._after_scan, self._watch_directories = after_scan, watch_directories
         self._cpu_time = cpu_time
-        self._hint = threading.Event()
+        self._alarm = _Alarm()
         self._stopping = threading.Event()
         self._requests: deque[threading.Event] = deque()
         self._is_state_error_reported = False
@@ -200,17 +239,21 @@ class Watcher(threading.Thread):
     def stop(self) -> None:
         """Ask the thread to end."""
         self._stopping.set()
-        self._hint.set()
+        self._alarm.ring()
 
     def hint(self) -> None:
         """Request an early scan, because a name in one of the directories has changed. Any thread may call this."""
-        self._hint.set()
+        self._alarm.report_name()
+
+    def await_writes(self, notifier: Notifier) -> None:
+        """Poll a file that is written rarely when this notifier reports its next write. Called before the start."""
+        self._pipeline.tracker.await_writes(notifier, self._alarm.report_write)
 
     def request_scan(self) -> threading.Event:
         """Request a scan. Return an event that is set when a scan that began after this call has ended."""
         done = threading.Event()
         self._requests.append(done)
-        self._hint.set()
+        self._alarm.ring()
         return done
 
     def run(self) -> None:
@@ -227,8 +270,7 @@ class Watcher(threading.Thread):
     def _watch(self) -> None:
         while not self._stopping.is_set():
             self._heartbeats.beat()
-            if self._hint.is_set():
-                self._hint.clear()
+            if self._alarm.reset():
                 self._pipeline.is_hinted = True
             if self._requests or self._pipeline.is_due(self._clock.monotonic()):
                 self.scan()
@@ -237,7 +279,9 @@ class Watcher(threading.Thread):
                 # Do not wait for a hint: each one would end the wait, and an application may cause any number.
                 self._stopping.wait(min(wait_s, _HOT_INTERVAL_S))
             else:
-                self._hint.wait(wait_s)
+                self._alarm.wait(wait_s)
+            if self._alarm.take_write():
+                self._stopping.wait(_GATHER_S)
 
     # ── scan ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,6 +10,7 @@ from sidecar.tail.file_set import FileSet
 from sidecar.tail.source import FileStat
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import UNKNOWN_SIZE, FileLocation, FileMoved, FilePhase, TrackedFile
+from sidecar.tail.write_watches import WriteWatches
 
 _HOT_FOR_S, _WARM_FOR_S = 2.0, 60.0
 
@@ -26,6 +27,7 @@ class GrowthMonitor:
     ) -> None:  # fmt: skip
         self._context, self._files, self._subscribers = context, files, subscribers
         self._on_truncated, self._on_regrown = on_truncated, on_regrown
+        self.writes = WriteWatches(context.clock, self._compare_if_changed)
         self.grown_at: float | None = None
         """When a file of the pipeline last grew, by the monotonic clock. For a new file: when it was last changed."""
 
@@ -58,27 +60,38 @@ class GrowthMonitor:
         return False
 
     def poll_hot(self) -> bool:
-        """Compare open files that grew in the last two seconds. Return whether there are any."""
-        return self._poll_all(self._files.find_hot(self._context.clock.monotonic(), _HOT_FOR_S))
+        """Compare open files that grew in the last two seconds, and files whose awaited write was reported.
+
+        Return whether there are any of which no notification of the next write is expected.
+        """
+        hot = self._files.find_hot(self._context.clock.monotonic(), _HOT_FOR_S)
+        return self._poll_all(dict.fromkeys([*hot, *self.writes.written()]))
 
     def poll_warm(self) -> bool:
         """Compare open files that grew in the last minute, but not in the last two seconds.
 
-        Return whether there are any.
+        Return whether there are any of which no notification of the next write is expected.
         """
         now = self._context.clock.monotonic()
         warm = self._files.find_active(now, 0.0, _WARM_FOR_S)
+        self.writes.update(warm)
         return self._poll_all([file for file in warm if now - file.grown_at > _HOT_FOR_S])
 
     def _poll_all(self, files: Iterable[TrackedFile]) -> bool:
-        is_any_open = False
+        has_unawaited = False
         for file in files:
             self._context.beat()
+            if self.writes.is_awaiting(file):
+                continue
             if file.is_open and file in self._files and self._context.unreadable.may_try(file.name):
-                is_any_open = True
-                if self._may_have_changed(file):
-                    self.poll(file)
-        return is_any_open
+                self._compare_if_changed(file)
+                self.writes.renew(file)
+                has_unawaited = has_unawaited or not self.writes.is_awaiting(file)
+        return has_unawaited
+
+    def _compare_if_changed(self, file: TrackedFile) -> None:
+        if self._may_have_changed(file):
+            self.poll(file)
 
     @staticmethod
     def _may_have_changed(file: TrackedFile) -> bool:
@@ -140,6 +153,7 @@ class GrowthMonitor:
             return False
         file.size = status.size
         file.seen = max(file.seen, status.real_size)
+        self.writes.note_growth(file)
         self._files.mark_active(file, now)
         file.record_growth(now, written_at)
         if file.phase is FilePhase.DELIVERED:

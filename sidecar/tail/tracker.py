@@ -34,6 +34,7 @@ from sidecar.tail.subscribers import FileSubscriber, Subscribers
 from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
 from sidecar.tail.transitions import FileTransitions
 from sidecar.tail.unreadable_files import UnreadableFiles
+from sidecar.tail.write_watches import WriteNotifier
 from sidecar.telemetry import events
 
 _LOCK_WAIT_S = 1.0
@@ -178,6 +179,7 @@ class FileTracker:
     def close(self) -> None:
         """Close all files, because the pipeline was removed. Unfinished generations stay in the state."""
         with self._lock:
+            self._growth.writes.close()
             for part in (self._opener, self._candidates, self._generations):
                 part.close()
             self._files.clear()
@@ -225,13 +227,24 @@ class FileTracker:
         with self._lock:
             return self._growth.poll(file)
 
+    def await_writes(self, notifier: WriteNotifier, on_write: Callable[[], None]) -> None:
+        """Let this notifier report the next write of files that are written rarely. `on_write` requests a poll."""
+        with self._lock:
+            self._growth.writes.use(notifier, on_write)
+
     def poll_hot(self) -> bool:
-        """Compare open files that grew in the last two seconds. Return whether there are any. Raise `StateError`."""
+        """Compare open files that grew in the last two seconds, and files whose awaited write was reported.
+
+        Return whether there are any that must be polled again soon. Raise `StateError`.
+        """
         with self._lock:
             return self._growth.poll_hot()
 
     def poll_warm(self) -> bool:
-        """Compare open files that grew in the last minute. Return whether there are any. Raise `StateError`."""
+        """Compare open files that grew in the last minute.
+
+        Return whether there are any that must be polled again soon. Raise `StateError`.
+        """
         with self._lock:
             return self._growth.poll_warm()
 

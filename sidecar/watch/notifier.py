@@ -3,8 +3,9 @@
 Each directory has a separate watch. The observers of the library `watchdog` track whole trees instead, and they end
 silently when the application moves directories in an order that they do not expect.
 
-An event for each write would cost more than shipping the line (docs/design/architecture.md). So only empty files are
-watched for writes, and only for the first write. Without inotify, a scan still finds everything within its interval.
+An event for each write would cost more than shipping the line (docs/design/architecture.md). So writes are reported
+one at a time: the first write of an empty file, and the next write of a file that the tracker awaits. Without
+inotify, scans and polls still find everything within their intervals.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import errno
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Set
+from collections.abc import Callable, Set
 from contextlib import suppress
+from functools import partial
+from itertools import count
 from typing import Protocol
 
 from watchdog.observers.inotify_c import (
@@ -37,6 +40,8 @@ _MASK = Mask(
 _FILE_MASK = Mask(InotifyConstants.IN_MODIFY | InotifyConstants.IN_ONESHOT | InotifyConstants.IN_DONT_FOLLOW)
 """Events of a watched file: only the first write, because files are watched while they are empty."""
 
+_WRITE_MASK = Mask(InotifyConstants.IN_MODIFY | InotifyConstants.IN_ONESHOT)
+
 _MAX_STALE = 64
 """Maximum number of moved directories to remember between two scans. If more move, all watches are renewed."""
 
@@ -52,7 +57,7 @@ class Hinted(Protocol):
 class Notifier:
     """Calls `hint` of the scanners of a directory when a name in it changes.
 
-    Only one thread at a time may call `watch`.
+    Only one thread at a time may call `watch`. Any thread may call `watch_write`.
     """
 
     def __init__(self) -> None:
@@ -61,7 +66,7 @@ class Notifier:
         self._watches: dict[str, tuple[WatchDescriptor, CallbackId]] = {}
         self._stale: set[str] = set()
         self._stale_lock = threading.Lock()  # the thread of the reader adds paths, the scanning thread removes them
-        self._last_id = 0
+        self._ids = count(1)
 
     @property
     def is_started(self) -> bool:
@@ -99,6 +104,19 @@ class Notifier:
                 if error.errno == errno.ENOSPC:
                     raise
 
+    def watch_write(self, fd: int, on_write: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_write` once after the next write into an open file. Return a function that ends the watch.
+
+        It is also called if notifications are lost. Raise `OSError` if the file cannot be watched.
+        """
+        reader = self._reader
+        if reader is None or not reader.is_alive():
+            raise OSError(errno.ENOSYS, "there are no notifications")
+        number = CallbackId(next(self._ids))
+        path = f"/proc/self/fd/{fd}"  # leads to the open file, whatever its name is now
+        watch = reader.add_callback(path.encode(), _WRITE_MASK, _AwaitedWrite(on_write), number)
+        return partial(_end_watch, reader, watch, number)
+
     def stop(self) -> None:
         """Stop watching. Never raises."""
         if self._reader:
@@ -132,15 +150,13 @@ class Notifier:
                     self.hint(path)  # the file was written between the scan and the start of the watch
 
     def _add_callback(self, reader: InotifyFD, path: str, mask: Mask) -> None:
-        self._last_id += 1
-        number = CallbackId(self._last_id)
+        number = CallbackId(next(self._ids))
         self._watches[path] = reader.add_callback(os.fsencode(path), mask, _Watched(self, path), number), number
 
     def _remove(self, path: str) -> None:
-        watch = self._watches.pop(path)
-        with suppress(OSError):
-            if self._reader:
-                self._reader.remove_callbacks([watch])
+        watch, number = self._watches.pop(path)
+        if self._reader:
+            _end_watch(self._reader, watch, number)
 
     def _forget_moved(self) -> None:
         """Remove the watches of directories that have moved. The caller adds those that are still needed."""
@@ -178,3 +194,24 @@ class _Watched:
     def on_queue_overflow(self) -> None:
         """Call the scanners, because inotify has lost events."""
         self._notifier.hint(self._path)
+
+
+class _AwaitedWrite:
+    """Handles the events of one open file, in the thread of the reader. The kernel ends the watch after a write."""
+
+    def __init__(self, on_write: Callable[[], None]) -> None:
+        self._on_write = on_write
+
+    def on_event(self, event: InotifyEvent) -> None:
+        self._on_write()
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
+        self._on_write()  # unless this follows a write, nothing will be reported any more
+
+    def on_queue_overflow(self) -> None:
+        self._on_write()
+
+
+def _end_watch(reader: InotifyFD, watch: WatchDescriptor, number: CallbackId) -> None:
+    with suppress(OSError):
+        reader.remove_callbacks([(watch, number)])

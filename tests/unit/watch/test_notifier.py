@@ -130,3 +130,33 @@ def test_a_line_that_is_written_between_the_scan_and_the_watch_is_hinted(
     log.write_text("first\n")
     notifier.watch(hints, scanner.directories | scanner.empty_files)
     assert hints.wait(5)
+
+
+def test_the_next_write_into_an_open_file_is_reported_whatever_its_name(
+    tmp_path: Path, hinted: tuple[Notifier, _Hints]
+) -> None:
+    (notifier, hints), log = hinted, tmp_path / "app.log"
+    log.write_text("first\n")
+    with log.open("a") as writer, log.open("rb") as reader:
+        log.rename(tmp_path / "app.log.1")
+        notifier.watch_write(reader.fileno(), hints.set)
+        assert _is_hinted(hints, lambda: print("second", file=writer, flush=True))
+        assert not _is_hinted_soon(hints, lambda: print("third", file=writer, flush=True))
+        end = notifier.watch_write(reader.fileno(), hints.set)
+        end()
+        assert not _is_hinted_soon(hints, lambda: print("fourth", file=writer, flush=True))
+        end()
+        notifier.watch_write(reader.fileno(), hints.set)
+        assert _is_hinted(hints, lambda: writer.truncate(3))
+
+
+def test_without_notifications_no_write_is_awaited(tmp_path: Path) -> None:
+    with (tmp_path / "app.log").open("w") as log, pytest.raises(OSError, match="no notifications"):
+        Notifier().watch_write(log.fileno(), lambda: None)
+
+
+def _is_hinted_soon(hints: _Hints, change: Callable[[], object]) -> bool:
+    while hints.wait(0.1):
+        hints.clear()
+    change()
+    return hints.wait(0.2)
