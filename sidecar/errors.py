@@ -7,6 +7,7 @@ SidecarError
     ├── Retryable          the sink is unavailable now: back off, then read the file again
     │   └── RequestTooLarge  the sink rejects requests of this size: send smaller ones
     └── Misconfigured      the sink rejects the credentials or the target: log an error, retry slowly
+        └── RequestBlocked   the cause may be a single document of the request: send parts of it
 
 Each message says in one sentence what happened, where, and what to do. No message contains a secret or text of the
 application's log.
@@ -81,3 +82,17 @@ class RequestTooLarge(Retryable):
 
 class Misconfigured(DeliveryError):
     """The sink rejects every request until a person changes something: credentials, target or permissions."""
+
+
+class RequestBlocked(Misconfigured):
+    """The sink, or a gateway in front of it, rejects this request. It may accept a request with other documents.
+
+    `status`: the status code of the response. `may_reject`: whether a document that causes this error may become a
+    dead letter.
+    """
+
+    def __init__(
+        self, message: str, *, location: str = "", hint: str = "", status: int | None = None, may_reject: bool = True
+    ) -> None:
+        super().__init__(message, location=location, hint=hint)
+        self.status, self.may_reject = status, may_reject

@@ -99,8 +99,9 @@ def _print_stats(settings: Settings, file: str) -> None:
 
 
 def _describe_sink(sink: str, settings: Settings) -> str:
-    destination = settings.sinks[sink].destination()
-    return destination if destination == sink else f"{sink}: {destination}"
+    destination, parts = settings.sinks[sink].destination(), settings.sinks[sink].explain_destination()
+    named = destination if destination == sink else f"{sink}: {destination}"
+    return f"{named} ({parts})" if parts else named
 
 
 def _probe_sinks(settings: Settings) -> int:

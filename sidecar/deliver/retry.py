@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from sidecar.deliver.backoff import MAX_LEFTOVER_PAUSE_S, Backoff
 from sidecar.deliver.evidence import Decision, Evidence, RefusalStreaks
-from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.deliver.isolation import write_in_parts
+from sidecar.errors import DeliveryError, Misconfigured, RequestBlocked, RequestTooLarge, Retryable
 from sidecar.lib.crash import describe_crash
 from sidecar.model.batch import Batch, Rejection, WriteResult
 from sidecar.sinks.contract import Sink, TargetingSink
@@ -89,6 +90,9 @@ class RetryingWriter:
         """Targets whose records are postponed without an attempt."""
 
         self._streaks = RefusalStreaks()
+        self._refused_requests = 0
+        """Number of requests that were refused as a whole since the last one that was not."""
+
         self._has_many_targets = isinstance(sink, TargetingSink) and sink.has_many_targets
 
     def deliver(self, batch: Batch, *, may_postpone_all: bool = False) -> DeliveryResult:
@@ -172,11 +176,23 @@ class RetryingWriter:
         if self.limit is not None and len(batch) > self.limit:
             return self._split_batch(batch)
         try:
-            written = self._attempt(batch)
+            written = self._request(batch)
         except RequestTooLarge as error:
             return self._write_too_large(batch, error)
         if self.limit is not None and 2 * len(batch) > self.limit:
             self.limit += 1 + self.limit // _LIMIT_GROWTH
+        return written
+
+    def _request(self, batch: Batch) -> WriteResult:
+        """Write the batch in one request. If requests are refused again and again, write parts, ever more rarely."""
+        try:
+            written = self._attempt(batch)
+        except RequestBlocked as error:
+            self._refused_requests += 1
+            if self._refused_requests == 1 or self._refused_requests.bit_count() > 1:
+                raise
+            written = write_in_parts(batch, error, self._attempt)
+        self._refused_requests = 0
         return written
 
     def _attempt(self, batch: Batch) -> WriteResult:

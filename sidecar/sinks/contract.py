@@ -207,6 +207,10 @@ class SinkSettings(SettingsModel):
         """Return server and target as a URL without secrets and query, for messages and for the state."""
         raise NotImplementedError
 
+    def explain_destination(self) -> str:
+        """Return what a part of `destination` means if a reader may take it for something else; "" if none is."""
+        return ""
+
 
 class ConcurrentSinkSettings(SinkSettings):
     """Settings of a sink that accepts several requests at once."""

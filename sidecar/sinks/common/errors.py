@@ -13,6 +13,13 @@ from sidecar.errors import DeliveryError, Misconfigured, Retryable
 
 ErrorTable = Mapping[type[Exception], Callable[[Any, str], DeliveryError]]
 _MAX_CHARACTERS = 300
+_CERTIFICATE_HINTS = {
+    "has expired": "renew the certificate of the server, and check the clock of this host",
+    "not yet valid": "check the clocks of the server and of this host",
+    "mismatch": "connect with a host name that the certificate contains, or add this one to the certificate",
+}
+"""Part of OpenSSL's reason → what to do."""
+
 # What a server sends if it expects a client certificate, or another one.
 _CERTIFICATE_ALERT = re.compile(r"alert[ _].*(?:certificate|unknown[ _]ca)", re.IGNORECASE)
 
@@ -49,12 +56,12 @@ def dns_error(at: str) -> Retryable:
 
 
 def tls_error(reason: str, at: str) -> Retryable:
-    """Return the error for a certificate that is not trusted."""
+    """Return the error for a certificate that is not trusted. `reason`: the text of OpenSSL."""
+    known = (hint for words, hint in _CERTIFICATE_HINTS.items() if words in reason)
     return Retryable(
-        f"the TLS certificate is not trusted ({shorten(reason).rstrip('.')})",
-        location=at,
-        hint="set ca_file to the CA that signed it, and connect with a host name that the certificate contains",
-    )
+        f"the TLS certificate is not trusted ({shorten(reason).rstrip('.')})", location=at,
+        hint=next(known, "set ca_file to the CA that signed it"),
+    )  # fmt: skip
 
 
 def is_certificate_alert(reason: str) -> bool:

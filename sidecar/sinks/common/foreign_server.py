@@ -32,6 +32,14 @@ _FIRST_BYTES = (
     ((b"RFB ",), "a VNC server"),
 )
 
+_EXPECTS_TLS = (
+    b"plain HTTP request was sent to HTTPS port",  # nginx
+    b"sent an HTTP request to an HTTPS server",  # Go, such as Traefik and Caddy
+    b"speaking plain HTTP to an SSL-enabled server port",  # Apache
+    b"combination of host and port requires TLS",  # Tomcat
+)
+"""Parts of the pages of servers that were asked without TLS."""
+
 
 def foreign_server_error(name: str, at: str, expected: str, tls_advice: str) -> DeliveryError:
     """Return the error for an address at which the server `name` answers, and not `expected`.
@@ -57,6 +65,11 @@ def identify_server(host: str, port: int, tls: ssl.SSLContext | None = None) -> 
     return TLS_SERVER if _fetch_reply(host, port, _create_trusting_context()) else ""
 
 
+def expects_tls(page: bytes) -> bool:
+    """Return whether the page of an HTTP error says that the server expects TLS."""
+    return any(text in page for text in _EXPECTS_TLS)
+
+
 def name_reply(data: bytes) -> str:
     """Return the name of the server whose reply begins with these bytes; "" if unknown."""
     for beginnings, name in _FIRST_BYTES:
@@ -65,7 +78,7 @@ def name_reply(data: bytes) -> str:
     if b"access MongoDB over HTTP" in data:
         return "MongoDB"
     if data.startswith(b"HTTP/"):
-        return _name_http_server(data)
+        return TLS_SERVER if expects_tls(data) else _name_http_server(data)
     return _name_binary_protocol(data)
 
 

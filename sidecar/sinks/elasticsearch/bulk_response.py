@@ -16,7 +16,7 @@ from sidecar.model.batch import Refusal, RefusalScope, Rejection, WriteResult
 from sidecar.sinks.common.errors import shorten
 from sidecar.sinks.common.reasons import describe_kind, describe_reason
 
-FILTER_PATH = "errors,items.*.status,items.*.error,items.*.failure_store"
+FILTER_PATH = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store"
 """The `filter_path` for exactly the fields that this module decodes."""
 
 RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -52,6 +52,7 @@ _MAPPING_CHANGED = (
 """Reasons of a document for which the server has derived a mapping, while another request added a different one."""
 
 _TARGET_ERRORS = frozenset({
+    "unavailable_shards_exception", "no_shard_available_action_exception",  # the shard is not assigned to a node
     "cluster_block_exception", "index_closed_exception", "index_not_found_exception", "invalid_index_name_exception",
     "invalid_alias_name_exception", "security_exception", "routing_missing_exception",
     "validation_exception",  # no more shards may be created
@@ -206,8 +207,9 @@ class _ResultCollector:
         error = self._errors.get(key) or self._errors.setdefault(key, self._error_of(status, rejection, cause))
         if self._error is None or (isinstance(self._error, Retryable) and isinstance(error, Misconfigured)):
             self._error = error
-        if status not in _BUSY_STATUSES:
-            self._refused.append(Refusal(rejection, error, self._scope_of(status, cause, target, stored_targets)))
+        scope = self._scope_of(status, cause, target, stored_targets)
+        if scope == "target" or status not in _BUSY_STATUSES:
+            self._refused.append(Refusal(rejection, error, scope))
 
     def _target(self, index: int) -> str:
         return self._names if isinstance(self._names, str) else self._names[index]

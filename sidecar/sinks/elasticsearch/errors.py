@@ -6,32 +6,45 @@ import re
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import RemoteDisconnected
 from urllib.parse import urlsplit
 
 import elastic_transport
 import msgspec
 
-from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, RequestBlocked, RequestTooLarge, Retryable
 from sidecar.sinks.common.errors import ErrorTable, connection_error, shorten, tls_error
 from sidecar.sinks.common.foreign_server import foreign_server_error, name_reply, name_software
 from sidecar.sinks.common.reasons import describe_kind, describe_reason
 from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause
-from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, ResponseUnreadable, SigningError
+from sidecar.sinks.elasticsearch.node import ProxyError, ResponseUnreadable, SigningError
+from sidecar.sinks.elasticsearch.timed_socket import ResponseTooLarge
 
 _DIGITS = re.compile(r"[0-9]{1,300}")
 _MAX_DATE_CHARACTERS = 64
+_UNKNOWN_PATH_STATUSES = (400, 404, 405)
+_GATEWAY_REFUSALS = (403, 406, 418, 422, 451)
+"""Statuses with which a gateway refuses a request because of its content."""
+
 _CHECK_PROXIES = "check the proxies in front of the server"
 
 
-def check_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> None:
-    """Raise `DeliveryError` if the whole request was refused, or if another kind of server answered."""
+def check_response(
+    meta: elastic_transport.ApiResponseMeta, body: object, at: str, *, may_reject_unknown: bool = True
+) -> None:
+    """Raise `DeliveryError` if the whole request was refused, or if another kind of server answered.
+
+    `may_reject_unknown`: whether a document may become a dead letter if the request is refused because of it.
+    """
     if not 200 <= meta.status < 300:
-        raise _error_of_response(meta, body, _locate(at, meta.node))
+        raise _error_of_response(meta, body, _locate(at, meta.node), may_reject_unknown)
     if isinstance(body, str):
         raise wrong_server_error(_name_sender_of_text(meta, body), _locate(at, meta.node))
 
 
-def _error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at: str) -> DeliveryError:
+def _error_of_response(
+    meta: elastic_transport.ApiResponseMeta, body: object, at: str, may_reject: bool
+) -> DeliveryError:
     """Return the error for the status of a refused request (RFC 9110), with the reason of the server."""
     status, what = meta.status, f"answered {meta.status}{_sender(meta)}{_reason(body)}"
     if 300 <= status < 400:
@@ -50,8 +63,14 @@ def _error_of_response(meta: elastic_transport.ApiResponseMeta, body: object, at
             hint="wait until the server recovers",
             retry_after=_retry_after(meta.headers.get("retry-after")),
         )
+    kind = body.cause().type if isinstance(body, BulkResponse) else ""
+    if prefix := unknown_prefix(status, kind, meta.node):
+        return wrong_path_error(prefix, what, at)
     refusal, hint = _REFUSALS.get(status, ("refuses the request", "check the URL and the settings of the sink"))
-    return Misconfigured(f"{refusal} ({what}{_rejected_credentials(body)})", location=at, hint=hint)
+    message = f"{refusal} ({what}{_rejected_credentials(body)})"
+    if status == 400 or (status in _GATEWAY_REFUSALS and not kind):
+        return RequestBlocked(message, location=at, hint=hint, status=status, may_reject=may_reject)
+    return Misconfigured(message, location=at, hint=hint)
 
 
 _REFUSALS = {
@@ -63,6 +82,22 @@ _REFUSALS = {
     ),
     407: ("the proxy does not accept the credentials", "write user and password into the URL of `proxy`"),
 }
+
+
+def unknown_prefix(status: int, kind: str, node: elastic_transport.NodeConfig) -> str:
+    """Return the path before the name of the index if no server knows it; "" if there is none or it is not the cause.
+
+    `status`, `kind`: status and error type of the response. A server that knows the path always names a type.
+    """
+    return node.path_prefix if status in _UNKNOWN_PATH_STATUSES and not kind else ""
+
+
+def wrong_path_error(prefix: str, what: str, at: str) -> DeliveryError:
+    """Return the error for a path at which there is no API. `what`: the response."""
+    return Misconfigured(
+        f"the server has no API at the path {prefix} ({what})", location=at,
+        hint=f"{prefix} is used as the path of a gateway in front of the server; without a gateway, remove it",
+    )  # fmt: skip
 
 
 def wrong_server_error(name: str, at: str) -> DeliveryError:
@@ -144,6 +179,11 @@ def _at_node(error: elastic_transport.TransportError, at: str) -> str:
 
 
 def _not_connected(error: elastic_transport.TransportError, at: str) -> DeliveryError:
+    if isinstance(error.__cause__, RemoteDisconnected):
+        return Retryable(
+            "the server closed the connection without a response", location=_at_node(error, at),
+            hint="check whether it expects TLS, and the proxies in front of it",
+        )  # fmt: skip
     return connection_error(error, _at_node(error, at))
 
 

@@ -27,12 +27,10 @@ import msgspec
 from elastic_transport._node import NodeApiResponse  # the client exports it nowhere else
 from elastic_transport.client_utils import DEFAULT
 
-from sidecar.sinks.common.foreign_server import name_reply
+from sidecar.sinks.common.foreign_server import TLS_SERVER, expects_tls, name_reply
 from sidecar.sinks.elasticsearch.bulk_response import decode_response
 from sidecar.sinks.elasticsearch.proxy import Proxy
-
-MAX_RESPONSE_BYTES = 8 << 20
-"""Maximum size of a response with its headers: ten times that of a response that rejects 10,000 documents."""
+from sidecar.sinks.elasticsearch.timed_socket import MAX_RESPONSE_BYTES, ResponseTooLarge, TimedSocket, time_left
 
 MAX_ERROR_BYTES = 64 << 10
 """Maximum body of an error response. A longer body is ignored; the error then has only the status."""
@@ -42,7 +40,8 @@ _READ_BYTES = 64 << 10
 _GZIP = 31
 _DEFAULT_PORTS = {("http", 80), ("https", 443)}
 _KEPT_HEADERS = ("content-type", "retry-after", "location", "server", "x-elastic-product")
-_PLAIN = {"content-type": "text/plain"}
+_PLAIN, _JSON = {"content-type": "text/plain"}, {"content-type": "application/json"}
+_ENCODINGS = ("", "identity", "gzip", "x-gzip")
 
 
 Signer = Callable[[str, str, str, Sequence[bytes]], Mapping[str, str]]
@@ -50,15 +49,15 @@ Signer = Callable[[str, str, str, Sequence[bytes]], Mapping[str, str]]
 `SigningError`."""
 
 
-class ResponseTooLarge(elastic_transport.ConnectionError):
-    """The response is larger than `MAX_RESPONSE_BYTES`."""
-
-
 class ResponseUnreadable(elastic_transport.ConnectionError):
-    """The response is not HTTP, is incomplete, or has an encoding that was not requested."""
+    """The response is not HTTP, is incomplete, or has an unknown encoding.
 
-    server: str = ""
-    """Kind of server that has answered; "" if unknown."""
+    `server`: the kind of server that has answered; "" if unknown.
+    """
+
+    def __init__(self, message: str, server: str = "") -> None:
+        super().__init__(message)
+        self.server = server
 
 
 class SigningError(elastic_transport.TransportError):
@@ -139,12 +138,12 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         is_reusable = False
         try:
             connection = http.HTTPConnection(self.host, self.port)
-            connection.sock = _TimedSocket(sock, deadline)
+            connection.sock = TimedSocket(sock, deadline)
             if self._proxy is not None and self.config.ssl_context is None:
                 target, headers = f"http://{self._address}{target}", self._proxy.add_to(headers)
             is_sent = _send(connection, method, target, body, headers)
             answer = connection.getresponse()
-            found = _read(answer, accepted_encoding=headers.get("accept-encoding", "identity"))
+            found = _read(answer)
             is_reusable = is_sent and answer.isclosed() and not answer.will_close
         finally:
             if not is_reusable:
@@ -186,7 +185,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         """Make the proxy connect to the server. If it does not, close the socket and raise `ProxyError`."""
         try:
             connection = http.HTTPConnection(self.host, self.port)
-            connection.sock = _TimedSocket(sock, deadline)
+            connection.sock = TimedSocket(sock, deadline)
             connection.request("CONNECT", self._address, headers=proxy.add_to({}))
             status = connection.getresponse().status
         except (OSError, http.HTTPException) as error:
@@ -202,7 +201,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
         if context is None:
             return sock
         try:
-            sock.settimeout(_time_left(deadline))  # applies to the whole handshake
+            sock.settimeout(time_left(deadline))  # applies to the whole handshake
             secured: socket.socket = context.wrap_socket(sock, server_hostname=self.host)
         except BaseException:
             sock.close()
@@ -217,7 +216,7 @@ def _open_connection(host: str, port: int, deadline: float) -> socket.socket:
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(_time_left(deadline) / (len(addresses) - tried))
+            sock.settimeout(time_left(deadline) / (len(addresses) - tried))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
@@ -237,55 +236,9 @@ def _translate(error: Exception) -> elastic_transport.TransportError:
         return elastic_transport.TlsError(str(error))
     if isinstance(error, OSError):
         return elastic_transport.ConnectionError(str(error))
-    unreadable = ResponseUnreadable(type(error).__name__)
-    if isinstance(error, http.BadStatusLine):
-        unreadable.server = name_reply(str(error.args[0]).encode("latin-1", "replace"))
-    return unreadable
-
-
-class _TimedSocket:
-    """The part of a socket that `http.client` needs, with one deadline. Does not close the socket."""
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._sock, self._deadline = sock, deadline
-
-    def sendall(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:
-            self._sock.settimeout(_time_left(self._deadline))
-            left = left[self._sock.send(left) :]
-
-    def makefile(self, _: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self._sock, self._deadline))
-
-    def close(self) -> None:
-        """Do nothing, because the response may not have been read yet."""
-
-
-class _Incoming(io.RawIOBase):
-    """Reads the bytes of one response, up to the deadline and the maximum size."""
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._sock, self._deadline, self._bytes_left = sock, deadline, MAX_RESPONSE_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self._bytes_left <= 0:
-            raise ResponseTooLarge(f"more than {MAX_RESPONSE_BYTES} bytes")
-        self._sock.settimeout(_time_left(self._deadline))
-        size = self._sock.recv_into(buffer)
-        self._bytes_left -= size
-        return size
-
-
-def _time_left(deadline: float) -> float:
-    """Return the seconds until the deadline. Raise `TimeoutError` if it has passed."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the deadline has passed")
-    return left
+    is_other = isinstance(error, http.BadStatusLine)
+    server = name_reply(str(error.args[0]).encode("latin-1", "replace")) if is_other else ""
+    return ResponseUnreadable(type(error).__name__, server)
 
 
 def _send(
@@ -300,28 +253,34 @@ def _send(
     return True
 
 
-def _read(answer: http.HTTPResponse, accepted_encoding: str) -> tuple[int, dict[str, str], bytes]:
+def _read(answer: http.HTTPResponse) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of a response. Raise `ResponseTooLarge` or `ResponseUnreadable`.
 
-    `accepted_encoding`: the content encoding that the request accepts.
+    A gateway may compress a response although the request did not ask for it.
     """
     kept = {name: value for name in _KEPT_HEADERS if (value := answer.getheader(name))}
     if not 200 <= answer.status < 300:
         return _read_error(answer, kept)
-    encoding = answer.getheader("content-encoding", "identity").lower()
-    if encoding not in ("identity", accepted_encoding):
-        raise ResponseUnreadable("an encoding that was not requested")
+    encoding = answer.getheader("content-encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
+        raise ResponseUnreadable("an unknown encoding")
     pieces = _read_pieces(answer)
-    data = _join_pieces(_decompress(pieces) if encoding == "gzip" else pieces, MAX_RESPONSE_BYTES)
+    data = _join_pieces(_decompress(pieces) if "gzip" in encoding else pieces, MAX_RESPONSE_BYTES)
     if data is None:
         raise ResponseTooLarge(f"more than {MAX_RESPONSE_BYTES} bytes")
-    return answer.status, kept, data
+    # A gateway may change the type. No other type begins like this.
+    return answer.status, {**kept, **_JSON} if data.startswith(b"{") else kept, data
 
 
 def _read_error(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    """Return status and headers of an error response, and its body if it has the form of Elasticsearch's errors."""
+    """Return status and headers of an error response, and its body if it has the form of Elasticsearch's errors.
+
+    Raise `ResponseUnreadable` if the server expects TLS.
+    """
     is_plain = answer.getheader("content-encoding", "identity") == "identity"
     data = _join_pieces(_read_pieces(answer), MAX_ERROR_BYTES) if is_plain else None
+    if answer.status == 400 and expects_tls(data or b""):
+        raise ResponseUnreadable("the server expects TLS", TLS_SERVER)
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
         if data and "json" in kept.get("content-type", ""):
             decode_response(data)

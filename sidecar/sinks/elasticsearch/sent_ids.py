@@ -25,8 +25,9 @@ from sidecar.sinks.common.target_limit import BatchTargets
 from sidecar.sinks.elasticsearch.bulk_response import BulkResponse
 from sidecar.sinks.elasticsearch.connection import create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
-from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, SigningError
+from sidecar.sinks.elasticsearch.node import ProxyError, SigningError
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
+from sidecar.sinks.elasticsearch.timed_socket import ResponseTooLarge
 
 MAX_INCOMPLETE_ANSWERS = 10
 """Number of look-ups that fail while a part of the stream is unavailable. After them, the other parts are enough."""

@@ -191,10 +191,6 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
         """Whether the action lines of all documents of a day differ only in the id."""
         return not (self.routing or "{" in self.target or self.pipeline_template().fixed is None)
 
-    @property
-    def _rolls_over(self) -> bool:
-        return self.data_stream is not None or self.require_alias
-
     def pipeline_template(self) -> TargetTemplate:
         """Return the template of the name of the pipeline, `_none` for documents that use no pipeline."""
         pattern = f"{self.pipeline[:-1]}:_none}}" if _ONE_FIELD.fullmatch(self.pipeline) else self.pipeline
@@ -242,6 +238,11 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
         scheme = f"{self.type}+https" if self.secure else self.type
         return f"{scheme}://{','.join(host.partition('://')[2] for host in self.hosts)}/{self.target}"
 
+    def explain_destination(self) -> str:
+        prefixes = sorted({path for host in self.hosts if (path := urlsplit(host).path)})
+        target = "index" if self.data_stream is None else "data stream"
+        return f"{target} {self.target}, path of the gateway {', '.join(prefixes)}" if prefixes else ""
+
     @model_validator(mode="before")
     @classmethod
     def _split_urls(cls, given: Any) -> Any:
@@ -281,7 +282,8 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
             *self._target_problems(),
             (self.setup.pipeline is not None and (not self.pipeline or "{" in self.pipeline), "setup.pipeline",
              "has no name", "set pipeline of the sink to the name of the ingest pipeline, without fields"),
-            (not self._rolls_over and (self.setup.rollover_age or self.setup.rollover_size) is not None, "setup",
+            (not (self.data_stream or self.require_alias)
+             and (self.setup.rollover_age or self.setup.rollover_size) is not None, "setup",
              "has a rollover, but the sink writes to plain indexes", "set data_stream or require_alias"),
             *self._pipeline_problems(),
             (bool(self.routing) and not _ONE_FIELD.fullmatch(self.routing), "routing", "is not a field in braces",

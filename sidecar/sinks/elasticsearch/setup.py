@@ -6,8 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from elastic_transport.client_utils import url_to_node_config
+
 from sidecar.errors import DeliveryError, Misconfigured
 from sidecar.sinks.elasticsearch.control_plane import ControlPlane, connect_control_plane
+from sidecar.sinks.elasticsearch.errors import unknown_prefix, wrong_path_error
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
 from sidecar.sinks.elasticsearch.setup_plan import plan_objects
 from sidecar.sinks.setup_contract import ServerObject
@@ -55,19 +58,20 @@ class ElasticsearchSetup:
     def _get(self, path: str) -> Any:
         """Return the answer to a GET; None if there is nothing at the path."""
         status, answer = self._client.request("GET", path)
-        if status == _NOT_FOUND:
+        if status == _NOT_FOUND and isinstance(answer, dict) and (not answer or "error" in answer):
             return None
         if status >= 400:
             raise self._error(f"cannot read {path}", status, answer)
         return answer
 
     def _error(self, what: str, status: int, answer: Any) -> DeliveryError:
+        at, node = self._settings.destination(), url_to_node_config(self._settings.hosts[0])
+        if prefix := unknown_prefix(status, _type_of(answer), node):
+            return wrong_path_error(prefix, f"{what}: {status}", at)
         hint = "let this user manage index templates, lifecycle policies and ingest pipelines"
         if status not in (401, 403):
             hint = "check the settings of the sink, and that the server has this feature"
-        return Misconfigured(
-            f"{what} ({status}{_reason(answer)})", location=self._settings.destination(), hint=hint
-        )  # fmt: skip
+        return Misconfigured(f"{what} ({status}{_reason(answer)})", location=at, hint=hint)
 
 
 def _path_of(wanted: ServerObject) -> str:
@@ -83,6 +87,11 @@ def _definition(answer: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"policy": answer["policy"]}
     (found,) = answer.values()
     return {"policy": found["policy"]} if "policy" in found else found
+
+
+def _type_of(answer: Any) -> str:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return str(error.get("type", "")) if isinstance(error, dict) else ""
 
 
 def _reason(answer: Any) -> str:

@@ -30,9 +30,9 @@ from sidecar.sinks.elasticsearch.bulk_body import BulkBody, action_line
 from sidecar.sinks.elasticsearch.bulk_response import Created, collect_results, list_mapping_races
 from sidecar.sinks.elasticsearch.connection import create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
-from sidecar.sinks.elasticsearch.node import ResponseTooLarge
 from sidecar.sinks.elasticsearch.sent_ids import IdSearch, SentIds, list_unknown, may_have_arrived
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
+from sidecar.sinks.elasticsearch.timed_socket import ResponseTooLarge
 from sidecar.sinks.setup_contract import ServerObject, SetupConnection
 
 __all__ = ["ElasticsearchSettings", "ElasticsearchSink"]
@@ -204,7 +204,7 @@ class ElasticsearchSink(RoutedSink):
             meta, answer = self._request(batch, names, is_gzip=False)
         if self._sent and (meta.status >= 300 or not isinstance(answer, Created)):
             self._sent.add_failure([batch.ids[i] for i in list_unknown(meta.status, answer, len(batch))])
-        check_response(meta, answer, self._at)
+        check_response(meta, answer, self._at, may_reject_unknown=self._settings.unknown_refusals == "dead_letter")
         return answer
 
     def _request(

@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from sidecar.deliver.backoff import MAX_RETRY_AFTER_S, Backoff
-from sidecar.errors import Misconfigured, RequestTooLarge, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.chaos.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.support.builders.batches import batch_of
@@ -210,6 +210,92 @@ def test_gzip_that_was_asked_for_is_unpacked_within_bounds(packed: bytes) -> Non
             sink.write(batch_of("{}"))
         assert not isinstance(fault.value, RequestTooLarge)
         assert recovers(server, sink, good)
+
+
+def response(status: int, body: bytes, *headers: bytes) -> bytes:
+    lines = [b"HTTP/1.1 %d X" % status, *headers, b"Content-Length: %d" % len(body)]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+AS_JSON, GZIPPED = b"Content-Type: application/json", gzip.compress(CREATED)
+UNUSUAL = {
+    "gzip that nobody asked for": response(200, GZIPPED, AS_JSON, b"Content-Encoding: gzip"),
+    "x-gzip": response(200, GZIPPED, AS_JSON, b"Content-Encoding: X-GZIP"),
+    "an empty encoding": response(200, CREATED, AS_JSON, b"Content-Encoding:"),
+    "no type": response(200, CREATED),
+    "a type in capitals": response(200, CREATED, b"Content-Type: Application/JSON; charset=UTF-8"),
+    "the type twice": response(200, CREATED, AS_JSON, AS_JSON),
+    "the type of a text": response(200, CREATED, b"Content-Type: text/plain"),
+    "no type of a document": response(200, CREATED, b"Content-Type: application/octet-stream"),
+    "207": response(207, CREATED, AS_JSON),
+    "no length": HEAD + b"Connection: close\r\n\r\n" + CREATED,
+    "HTTP/1.0": HEAD.replace(b"1.1", b"1.0") + b"\r\n" + CREATED,
+    "100 before it": b"HTTP/1.1 100 Continue\r\n\r\n" + response(200, CREATED, AS_JSON),
+    "a chunk with an extension, and trailers":
+        CHUNKED + b"%x;a=b\r\n%b\r\n0\r\nX: y\r\n\r\n" % (len(CREATED), CREATED),
+    "more fields than asked for": response(
+        200, b'{"took":1,"errors":false,"items":[{"create":{"_index":"a","_shards":{},"status":201}}]}', AS_JSON
+    ),
+    "bytes after it": response(200, CREATED, AS_JSON) + b"garbage",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_an_unusual_answer_is_understood(name: str) -> None:
+    with serving(sends(UNUSUAL[name])) as server:
+        sink = sink_at(server, timeout=20)
+        assert [list(sink.write(batch_of("{}")).stored) for _ in range(2)] == [[0], [0]]
+
+
+def answers_early(data: bytes) -> Behaviour:
+    """Answer as soon as the head is there, and never read the body."""
+
+    def behave(peer: Peer) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += peer.read(1)
+        peer.send(data)
+        peer.wait()
+
+    return behave
+
+
+LARGE = json.dumps({"text": "x" * (8 << 20)})
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(("status", "fault"), [(413, RequestTooLarge), (401, Misconfigured), (429, Retryable)])
+def test_an_answer_to_a_request_that_nobody_reads_is_read(
+    scheme: str, status: int, fault: type[DeliveryError], tls: ssl.SSLContext
+) -> None:
+    early = serving(answers_early(response(status, b"no")), tls if scheme == "https" else None)
+    with early as server, pytest.raises(fault, match=f"answered {status}"):
+        sink_at(server, scheme, verify=False, timeout=20).write(batch_of(LARGE))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_reads_late_gets_the_whole_request(scheme: str, tls: ssl.SSLContext) -> None:
+    """With TLS, its tickets are there to be read meanwhile."""
+
+    def behave(peer: Peer) -> None:
+        peer.ended.wait(0.3)
+        good(peer)
+
+    with serving(behave, tls if scheme == "https" else None) as server:
+        assert list(sink_at(server, scheme, verify=False, timeout=20).write(batch_of(LARGE)).stored) == [0]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        response(400, b"<html>The plain HTTP request was sent to HTTPS port</html>", b"Content-Type: text/html"),
+        b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+    ],
+    ids=["nginx", "Go"],
+)
+def test_a_gateway_that_expects_tls_is_named(page: bytes) -> None:
+    with serving(sends(page)) as server, pytest.raises(Misconfigured, match="the server expects TLS; write elastic"):
+        sink_at(server, timeout=20).write(batch_of("{}"))
 
 
 def test_an_answer_that_is_too_large_for_several_documents_is_asked_for_in_parts() -> None:

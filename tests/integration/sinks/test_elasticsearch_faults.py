@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +21,8 @@ import pytest
 import trustme
 from elastic_transport import NodeConfig
 
-from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.deliver.retry import RetryingWriter
+from sidecar.errors import DeliveryError, Misconfigured, RequestBlocked, RequestTooLarge, Retryable
 from sidecar.model.batch import Batch
 from sidecar.model.documents import CompressedDocuments, EncodedDocuments
 from sidecar.sinks.elasticsearch import node as node_module
@@ -218,6 +220,34 @@ def test_an_error_that_is_not_about_a_document_is_misconfigured(
     assert isinstance(verdict.error, Misconfigured)
 
 
+FLOOD_STAGE = (429, "cluster_block_exception", "disk usage exceeded flood-stage watermark")
+NO_PRIMARY = (503, "unavailable_shards_exception", "primary shard is not active Timeout")
+
+
+@pytest.mark.parametrize(("status", "kind", "reason"), [FLOOD_STAGE, NO_PRIMARY])
+def test_an_index_that_is_unavailable_for_a_while_holds_back_no_other(
+    proxy: ElasticsearchProxy, status: int, kind: str, reason: str
+) -> None:
+    item = b'{"create":{"status":%d,"error":{"type":"%b","reason":"%b"}}}' % (status, kind.encode(), reason.encode())
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b,%b]}' % (item, CREATED, item))
+    writer = RetryingWriter(sink_at(proxy, index="app-{k:none}"), threading.Event())
+    result = writer.deliver(batch_of('{"k":"full"}', '{"k":"good"}', '{"k":"full"}'))
+    assert (result.rejected, result.postponed) == ({}, {0: "app-full", 2: "app-full"})
+    assert isinstance(result.reasons["app-full"], Retryable)
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize(("status", "kind", "reason"), [FLOOD_STAGE, NO_PRIMARY])
+def test_a_document_for_an_index_that_stores_others_is_sent_again(
+    proxy: ElasticsearchProxy, status: int, kind: str, reason: str
+) -> None:
+    item = b'{"create":{"status":%d,"error":{"type":"%b","reason":"%b"}}}' % (status, kind.encode(), reason.encode())
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b]}' % (item, CREATED))
+    proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+    result = RetryingWriter(sink_at(proxy), threading.Event()).deliver(batch_of("{}", "{}"))
+    assert (result.rejected, result.postponed, result.attempts) == ({}, {}, 2)
+
+
 RACE = b"""{"create":{"status":400,"error":{"type":"illegal_argument_exception",
 "reason":"mapper [n] cannot be changed from type [float] to [long]"}}}"""
 
@@ -259,8 +289,7 @@ def test_a_document_that_an_ingest_pipeline_dropped_is_counted_apart(proxy: Elas
 @pytest.mark.parametrize(
     ("status", "fault"),
     [(413, RequestTooLarge), (408, Retryable), (429, Retryable), (500, Retryable), (502, Retryable), (503, Retryable),
-     (504, Retryable), (507, Retryable), (400, Misconfigured), (401, Misconfigured), (403, Misconfigured),
-     (404, Misconfigured), (418, Misconfigured)],
+     (504, Retryable), (507, Retryable), (400, RequestBlocked), (401, Misconfigured), (404, Misconfigured)],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["application/json", "text/html"])
 def test_a_request_that_is_refused_as_a_whole_settles_nothing(
@@ -273,6 +302,53 @@ def test_a_request_that_is_refused_as_a_whole_settles_nothing(
     assert type(refused.value) is fault
     assert str(status) in str(refused.value)
     assert "hello" not in str(refused.value)
+
+
+@pytest.mark.parametrize("status", [403, 406, 418, 422, 451])
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [(b"<html>blocked</html>", RequestBlocked), (b'{"Message":"no"}', RequestBlocked),
+     (b'{"error":{"type":"security_exception","reason":"r"}}', Misconfigured)],
+)  # fmt: skip
+def test_only_a_gateway_refuses_a_request_because_of_one_document(
+    proxy: ElasticsearchProxy, status: int, body: bytes, fault: type[DeliveryError]
+) -> None:
+    proxy.answer(status, body)
+    with pytest.raises(Misconfigured, match=str(status)) as refused:
+        sink_at(proxy).write(batch_of("{}"))
+    assert type(refused.value) is fault
+
+
+UNKNOWN_PATH = [
+    (400, b'{"error":"no handler found for uri [/logs/app/_bulk] and method [POST]","status":400}', JSON),
+    (405, b'{"error":"Incorrect HTTP method for uri [/logs/app/_bulk] and method [POST]","status":405}', JSON),
+    (404, b"<html>not found</html>", {"Content-Type": "text/html"}),
+    (404, b'{"message":"no Route matched with those values"}', JSON),
+]
+
+
+@pytest.mark.parametrize("answer", UNKNOWN_PATH)
+@pytest.mark.parametrize("does_probe", [False, True])
+def test_a_path_that_the_server_does_not_know_is_named(
+    proxy: ElasticsearchProxy, answer: tuple[int, bytes, Mapping[str, str]], does_probe: bool
+) -> None:
+    proxy.answer(*answer)
+    sink = sink_at(proxy, hosts=[f"http://127.0.0.1:{proxy.port}/logs"])
+    with pytest.raises(
+        Misconfigured, match=r"/logs/app: the server has no API at the path /logs \(answered 40.*gateway"
+    ):
+        sink.probe() if does_probe else sink.write(batch_of("{}"))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, "index_not_found_exception"), (400, "illegal_argument_exception")]
+)
+def test_the_path_is_not_to_blame_for_an_error_of_the_server_itself(
+    proxy: ElasticsearchProxy, status: int, kind: str
+) -> None:
+    proxy.answer(status, b'{"error":{"type":"%b","reason":"r"},"status":%d}' % (kind.encode(), status))
+    with pytest.raises(Misconfigured, match=rf"refuses the request \(answered {status} by .*: {kind}"):
+        sink_at(proxy, hosts=[f"http://127.0.0.1:{proxy.port}/logs"]).write(batch_of("{}"))
 
 
 @pytest.mark.parametrize(
@@ -354,7 +430,7 @@ def test_a_connection_that_breaks_off_is_tried_again() -> None:
         def reply(self, request: Any) -> Any:
             raise ConnectionAbortedError
 
-    with opened(Silent()) as proxy, pytest.raises(Retryable, match="cannot be reached"):
+    with opened(Silent()) as proxy, pytest.raises(Retryable, match=r"closed the connection .* expects TLS"):
         sink_at(proxy).write(batch_of("{}"))
 
 
@@ -441,7 +517,26 @@ def test_a_certificate_for_another_name_is_not_trusted(authority: trustme.CA, tm
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("elsewhere.example").configure_cert(context)
-    with opened(ElasticsearchProxy(), context) as proxy, pytest.raises(Retryable, match=r"not trusted.*127\.0\.0\.1"):
+    with (
+        opened(ElasticsearchProxy(), context) as proxy,
+        pytest.raises(Retryable, match=r"not trusted.*127\.0\.0\.1.*connect with"),
+    ):
+        sink_at(proxy, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}"))
+
+
+def test_the_remedy_for_a_certificate_that_has_expired_is_another_one(authority: trustme.CA, tmp_path: Path) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    expired = datetime(2020, 1, 1, tzinfo=UTC)
+    authority.issue_cert("127.0.0.1", not_before=expired - timedelta(days=9), not_after=expired).configure_cert(
+        context
+    )
+    with (
+        opened(ElasticsearchProxy(), context) as proxy,
+        pytest.raises(
+            Retryable, match=r"not trusted \(certificate has expired\); renew the certificate of the server"
+        ),
+    ):
         sink_at(proxy, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}"))
 
 

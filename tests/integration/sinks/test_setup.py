@@ -53,6 +53,20 @@ def test_a_template_is_shown_created_and_then_as_wanted(
 
 
 @pytest.mark.elasticsearch
+@pytest.mark.parametrize("command", [["setup"], ["check", "--connect"]], ids=" ".join)
+def test_an_index_that_is_written_as_a_path_is_explained(
+    elasticsearch_url: str, index_name: str, tmp_path: Path, command: list[str]
+) -> None:
+    sink = {"url": f"elasticsearch://{elasticsearch_url.removeprefix('http://')}/logs/{index_name}", "setup": {}}
+    done = sidecar(*command, "--config", config(tmp_path, sink))
+    assert done.returncode == 2
+    assert "the server has no API at the path /logs (" in done.stderr
+    assert (
+        "/logs is used as the path of a gateway in front of the server; without a gateway, remove it" in done.stderr
+    )
+
+
+@pytest.mark.elasticsearch
 def test_only_the_lines_that_differ_are_shown_and_additions_of_the_user_stay(
     elasticsearch_url: str, index_name: str, tmp_path: Path
 ) -> None:

@@ -224,3 +224,24 @@ def test_the_number_of_files_that_each_path_matches_is_shown(
     assert f"    {tmp_path}/*.log* matches 2 files now\n" in shown
     assert f"    {tmp_path}/b.log matches 1 file now\n" in shown
     assert f"    {tmp_path}/none matches 0 files now\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("sink", "shown"),
+    [
+        ("elasticsearch://es/logs/app", " (index app, path of the gateway /logs)"),
+        ("{type: elasticsearch, hosts: ['http://es/a', 'http://es2/b'], data_stream: {dataset: shop} }",
+         " (data stream logs-shop-default, path of the gateway /a, /b)"),
+        ("elasticsearch://es/app", ""),
+        ("mongodb://db/logs", ""),
+    ],
+)  # fmt: skip
+def test_what_is_taken_for_the_path_of_a_gateway_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sink: str, shown: str
+) -> None:
+    text = GOOD.replace('"sqlite:///{folder}/logs.db"', sink).replace("{folder}", str(tmp_path))
+    (tmp_path / "sidecar.yaml").write_text(text.replace("{{", "{").replace("}}", "}"))
+    assert main(["check", "--config", str(tmp_path / "sidecar.yaml")]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "to out" in line]
+    assert ("(" in line) == bool(shown)
+    assert line.endswith(shown)

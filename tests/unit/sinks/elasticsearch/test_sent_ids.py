@@ -16,8 +16,9 @@ from sidecar.sinks.common.errors import translate_errors
 from sidecar.sinks.common.target_limit import BatchTargets
 from sidecar.sinks.elasticsearch.bulk_response import decode_response
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS
-from sidecar.sinks.elasticsearch.node import ProxyError, ResponseTooLarge, ResponseUnreadable
+from sidecar.sinks.elasticsearch.node import ProxyError, ResponseUnreadable
 from sidecar.sinks.elasticsearch.sent_ids import SentIds, list_unknown, may_have_arrived
+from sidecar.sinks.elasticsearch.timed_socket import ResponseTooLarge
 from sidecar.testing import ManualClock
 
 START = 1000.0
