@@ -23,12 +23,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """A running sidecar and where its documents go; `began` is the monotonic time of its start."""
+class Cost:
+    """What a running process costs."""
 
     pid: int
-    null: Null
-    began: float
 
     def cpu_s(self) -> float:
         """CPU seconds since its start, with those of ended child processes (proc_pid_stat(5): fields 14 to 17)."""
@@ -49,6 +47,14 @@ class Live:
         """Memory that no other process shares and no file backs, now (proc_pid_smaps_rollup(5))."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         return int(rollup.partition("Anonymous:")[2].split()[0]) / 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Live(Cost):
+    """A running sidecar and where its documents go; `began` is the monotonic time of its start."""
+
+    null: Null
+    began: float
 
     def count(self) -> int:
         """Documents that have come."""

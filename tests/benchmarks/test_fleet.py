@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import real_fleet
 from tests.benchmarks.fleet import Fleet, main, requests_per_s, simulate_outage
 
 PAGE = Path(__file__).parents[2] / "docs" / "design" / "fleet.md"
@@ -29,3 +30,12 @@ def test_pods_that_failed_together_do_not_return_together() -> None:
     seen = simulate_outage(Fleet(1000, 10.0), 600.0, random.Random(1))
     assert seen.all_back_after_s <= 30
     assert seen.peak_per_s_after < 100
+
+
+@pytest.mark.slow
+def test_real_sidecars_are_counted_and_every_line_is_stored_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert real_fleet.main(["--pods", "2", "--lines-per-s", "10", "--seconds", "1", "--outage", "2"]) == 0
+    rows = [line.split("|")[1:4] for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    measured = {name.strip(): (figure.strip(), computed.strip()) for name, figure, computed in rows}
+    assert measured["connections"] == ("2", "2")
+    assert int(measured["lines written, and stored once"][0]) > 20
