@@ -51,6 +51,14 @@ def mongodb(cluster: Cluster) -> Iterator[MongoDB]:
         yield MongoDB(uri)
 
 
+@pytest.fixture(scope="session")
+def logging(cluster: Cluster) -> Iterator[Namespace]:
+    """The namespace `logging`, in which manifests and pages expect the databases."""
+    cluster.kubectl("create", "namespace", "logging")
+    yield Namespace(cluster, "logging")
+    cluster.kubectl("delete", "namespace", "logging", "--wait=false")
+
+
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[Namespace]:
     """A namespace for one test."""

@@ -28,19 +28,15 @@ OF_ITS_OWN = "15-restricted-namespace.yaml"
 
 
 @pytest.fixture(scope="module")
-def logging(cluster: Cluster, elasticsearch: Elasticsearch, mongodb: MongoDB) -> Iterator[None]:
+def databases(logging: Namespace, elasticsearch: Elasticsearch, mongodb: MongoDB) -> None:
     """The Services that the examples name: elasticsearch.logging and mongodb.logging."""
-    databases: tuple[Database, ...] = (elasticsearch, mongodb)
-    cluster.kubectl("create", "namespace", "logging")
-    for database in databases:
-        for item in (service(database), endpoint(database)):
-            cluster.kubectl("apply", "--namespace=logging", "--filename=-", given=json.dumps(item))
-    yield
-    cluster.kubectl("delete", "namespace", "logging", "--wait=false")
+    both: tuple[Database, ...] = (elasticsearch, mongodb)
+    for database in both:
+        logging.apply(service(database), endpoint(database))
 
 
 @pytest.fixture(scope="module")
-def places(cluster: Cluster, logging: None) -> Iterator[dict[str, Namespace]]:
+def places(cluster: Cluster, databases: None) -> Iterator[dict[str, Namespace]]:
     """All examples at once, each in a namespace of its own: the first part of its path → where it is."""
     with ExitStack() as stack:
         found: dict[str, Namespace] = {}
