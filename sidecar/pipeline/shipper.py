@@ -47,6 +47,12 @@ from sidecar.telemetry.snapshot import ShipperStatus
 
 _PARKED_RANGES_PER_STEP = 100
 
+_MAX_IDLE_S = 10.0
+"""Maximum seconds between two iterations of the loop. An idle shipper only shows that it is alive."""
+
+_FILE_CHECK_S = 1.0
+"""Seconds between two checks of the secrets and certificates of a sink that has failed."""
+
 
 class Shipper(threading.Thread):
     """The loop of one pipeline and one sink.
@@ -197,7 +203,7 @@ class Shipper(threading.Thread):
         self._heartbeats.begin(self.name)
         try:
             while not (self._stop_now.is_set() or self.is_drained or self.is_handed_over):
-                self.run_once(self._idle_s())
+                self.run_once(self.idle_s())
             self.finish()
         except Exception as error:  # a bug: the process exits with code 1
             self.failed = True
@@ -240,7 +246,7 @@ class Shipper(threading.Thread):
                 return
             wait_s = 0.0
 
-    def _idle_s(self) -> float:
+    def idle_s(self) -> float:
         """Return how many seconds the loop may wait if no request arrives."""
         now = self._context.clock.monotonic()
         if pause := self._sender.read_pause(now):
@@ -248,8 +254,12 @@ class Shipper(threading.Thread):
         if self._may_read() or self._may_send():
             return 0.0
         batch_due_at = self._batcher.due_at() if self._has_slot() else float("inf")
-        due_at = min(self._queue.due_at(), batch_due_at, self._sender.due_at(now), self._committer.due_at(now))
-        return max(0.001, min(1.0, due_at - now, self._breakers.due_at() - now))
+        retry_at = self._sender.due_at(now)
+        check_at = min(retry_at, now + _FILE_CHECK_S) if retry_at < float("inf") else now + _MAX_IDLE_S
+        due_at = min(
+            self._queue.due_at(), batch_due_at, check_at, self._committer.due_at(now), self._breakers.due_at()
+        )
+        return max(0.001, due_at - now)
 
     def _may_read(self) -> bool:
         has_ready = self._parking.has_next or (self._queue.has_ready and not self._parking.is_full)

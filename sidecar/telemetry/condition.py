@@ -13,7 +13,7 @@ from sidecar.lib.quantity_text import age_text, size_text
 from sidecar.telemetry.snapshot import BalanceStatus, ConfigurationStatus, RefusedPath, ShipperStatus, Snapshot
 
 STUCK_AFTER_S = 60.0
-"""A loop without a heartbeat for this long is stuck. Each loop beats at least once a second."""
+"""A loop without a heartbeat for this long is stuck. Each loop beats at least every ten seconds."""
 
 MAX_LAG_S = 60.0
 """Lag of a sink that is up, above which it is reported."""
