@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
@@ -11,6 +10,7 @@ from typing import Literal
 from sidecar.deliver.backoff import RetryPause
 from sidecar.deliver.batcher import BatchLimits, BatchPart
 from sidecar.deliver.context import SinkContext
+from sidecar.deliver.delivery_threads import DeliveryThreads, Task
 from sidecar.deliver.retry import DeliveryResult
 from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
@@ -23,8 +23,6 @@ READ_PAUSE_AFTER_SEND_S = NEAR_S
 """Seconds for which reading pauses after a batch is sent to a sink that answers quickly, so that reader and sender do
 not compete for the interpreter lock. Then reading continues even if the sink has not answered."""
 
-Task = Callable[[], None]
-
 Spawn = Callable[[Task], None]
 """Function that runs a task without waiting for it."""
 
@@ -35,7 +33,7 @@ OnDelivered = Callable[[Sequence[BatchPart], Batch, DeliveryResult], None]
 class Sender:
     """Owns the batches in flight to one sink. The shipper's thread calls all methods.
 
-    `post` makes the shipper's thread run a task. By default `spawn` starts a thread for each batch.
+    `post` makes the shipper's thread run a task. By default `spawn` runs each batch in a thread.
     """
 
     def __init__(
@@ -44,7 +42,8 @@ class Sender:
     ) -> None:  # fmt: skip
         self._context, self._session, self._limits, self._status = context, session, limits, status
         self._workers = WorkerLimit(limits.concurrency, limits.max_concurrency or limits.concurrency)
-        self._post, self._on_delivered, self._spawn = post, on_delivered, spawn or self._spawn_thread
+        self._post, self._on_delivered = post, on_delivered
+        self._spawn = spawn or DeliveryThreads(f"{context.pipeline} to {context.sink} (batch)").run
         self._pause = RetryPause()
         self.delivered_at = context.clock.monotonic()
         self.last_send_at = float("-inf")
@@ -133,10 +132,6 @@ class Sender:
         self.in_flight += sign
         self.in_flight_bytes += sign * sum(part.log_bytes for part in parts)
         self._held_bytes += sign * sum(part.held_bytes for part in parts)
-
-    def _spawn_thread(self, task: Task) -> None:
-        name = f"{self._context.pipeline} to {self._context.sink} (batch)"
-        threading.Thread(target=task, name=name, daemon=True).start()
 
     def _deliver(self, parts: Sequence[BatchPart]) -> None:
         """Write a batch and post its result. At an exit, this thread may run longer than that of the shipper."""

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from sidecar.deliver.batcher import BatchLimits, BatchPart
+from sidecar.deliver.delivery_threads import Task
 from sidecar.deliver.retry import DeliveryResult
-from sidecar.deliver.sender import READ_PAUSE_AFTER_SEND_S, Sender, Task
+from sidecar.deliver.sender import READ_PAUSE_AFTER_SEND_S, Sender
 from sidecar.deliver.sink_session import SinkSession
 from sidecar.deliver.sink_status import SinkStatus
 from sidecar.errors import Misconfigured, Retryable, StateError
