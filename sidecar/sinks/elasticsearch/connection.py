@@ -114,18 +114,20 @@ def choose_proxy(settings: ElasticsearchSettings, host: str) -> Proxy | None:
         raise Misconfigured(error.message, location=error.location, hint=error.hint) from error
 
 
-def create_bulk_request(
-    settings: ElasticsearchSettings, index: str, body: Sequence[bytes], *, is_gzip: bool = False
-) -> BulkRequest:
-    """Return a request with these documents. If `index` is empty, each action line in `body` has an index."""
-    path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
+def create_bulk_query(settings: ElasticsearchSettings) -> str:
+    """Return the query of the URL of bulk requests."""
     query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
     if pipeline := settings.pipeline_template().fixed:
         query["pipeline"] = pipeline
     flags = {"require_alias": settings.require_alias, "require_data_stream": settings.require_data_stream}
     query |= {name: "true" for name, is_set in flags.items() if is_set}
-    target = f"{path}?{urlencode({**query, **settings.parameters}, quote_via=quote)}"
-    return BulkRequest(target, _GZIP_HEADERS if is_gzip else _HEADERS, body)
+    return urlencode({**query, **settings.parameters}, quote_via=quote)
+
+
+def create_bulk_request(query: str, index: str, body: Sequence[bytes], *, is_gzip: bool = False) -> BulkRequest:
+    """Return a request with these documents. If `index` is empty, each action line in `body` has an index."""
+    path = f"/{quote(index, safe='')}/_bulk" if index else "/_bulk"
+    return BulkRequest(f"{path}?{query}", _GZIP_HEADERS if is_gzip else _HEADERS, body)
 
 
 def _server_timeout(timeout_s: float) -> str:

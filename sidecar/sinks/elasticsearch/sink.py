@@ -28,7 +28,7 @@ from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.elasticsearch.bulk_body import BulkBody, action_line
 from sidecar.sinks.elasticsearch.bulk_response import Created, collect_results, list_mapping_races
-from sidecar.sinks.elasticsearch.connection import create_bulk_request, create_transport
+from sidecar.sinks.elasticsearch.connection import create_bulk_query, create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
 from sidecar.sinks.elasticsearch.sent_ids import IdSearch, SentIds, list_unknown, may_have_arrived
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
@@ -55,7 +55,8 @@ class ElasticsearchSink(RoutedSink):
         self._clock = clock or SystemClock()
         self._at = settings.destination()
         self._index = settings.target_template()
-        self._body = BulkBody(settings)
+        self._body, self._query = BulkBody(settings), create_bulk_query(settings)
+        self._picks_pipeline = settings.pipeline_template().fixed is None
         self._limiter = TargetLimiter(self._index, settings.max_targets, self._clock)
         files = (settings.password_file, settings.api_key_file, settings.bearer_token_file,
                  settings.ca_file, settings.client_certificate_file, settings.client_key_file)  # fmt: skip
@@ -133,7 +134,7 @@ class ElasticsearchSink(RoutedSink):
             answer, len(batch), names, self._at,
             sent_names=(self._settings.pipeline, self._settings.username),
             may_reject_unknown=self._settings.unknown_refusals == "dead_letter",
-            picks_pipeline=self._settings.pipeline_template().fixed is None,
+            picks_pipeline=self._picks_pipeline,
         )  # fmt: skip
 
     def probe(self) -> ProbeResult:
@@ -165,7 +166,8 @@ class ElasticsearchSink(RoutedSink):
         body = f"{action_line('', key)}\n{_REFUSED}\n".encode()
         is_gzip = settings.compress is True
         pieces = join_as_gzip([deflate(body)]) if is_gzip else [body]
-        answer = send_once(settings, create_bulk_request(settings, name, pieces, is_gzip=is_gzip))
+        query = create_bulk_query(settings)
+        answer = send_once(settings, create_bulk_request(query, name, pieces, is_gzip=is_gzip))
         result = collect_results(answer, 1, name, settings.destination())
         if result.error is not None:
             raise result.error
@@ -212,7 +214,7 @@ class ElasticsearchSink(RoutedSink):
     ) -> elastic_transport.TransportApiResponse:
         body = self._body.compress(batch, names) if is_gzip else self._body.encode(batch, names)
         index = names if isinstance(names, str) else ""
-        request = create_bulk_request(self._settings, index, body, is_gzip=is_gzip)
+        request = create_bulk_request(self._query, index, body, is_gzip=is_gzip)
         try:
             with self._borrow_transport() as transport:
                 return transport.perform_request("POST", request.target, headers=request.headers, body=request.body)
