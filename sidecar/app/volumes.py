@@ -11,7 +11,7 @@ from sidecar.lib.clock import Clock
 from sidecar.telemetry.snapshot import VolumeStatus
 from sidecar.watch.scanner import FileScanner
 
-_READ_EVERY_S = 1.0
+_READ_EVERY_S = 10.0
 _STATE = ""
 """The key of the volume of the state; the other keys are names of pipelines."""
 
@@ -37,7 +37,7 @@ class VolumeReadings:
         return tuple(volume for volume in volumes if volume)
 
     def refresh(self, pipeline: str) -> None:
-        """Measure the volumes of this pipeline and of the state, at most once a second. Called after each scan."""
+        """Measure the volumes of this pipeline and of the state, at most every ten seconds, after a scan."""
         now = self._clock.monotonic()
         if now - self._read_at.get(pipeline, float("-inf")) >= _READ_EVERY_S:
             self._read_at[pipeline] = now

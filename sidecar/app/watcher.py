@@ -70,7 +70,7 @@ class WatchedPipeline:
     """Duration of the last scan."""
 
     scan_cpu_s: float = 0.0
-    """CPU time of the last scan."""
+    """CPU time of the last scan, and of the work of the tracker after it, but at most twice that of the scan."""
 
     cycle_s: float = 0.0
     """Duration of the last scan and of the work of the tracker after it."""
@@ -314,10 +314,12 @@ class Watcher(threading.Thread):
         pipeline.scanned_at = self._clock.monotonic()
         cpu_before = self._cpu_time()
         files = pipeline.scanner.scan()
-        pipeline.scan_cpu_s = self._cpu_time() - cpu_before
+        pipeline.scan_cpu_s = scan_cpu_s = self._cpu_time() - cpu_before
         pipeline.scan_s = self._clock.monotonic() - pipeline.scanned_at
         pipeline.matches = len(files)
         pipeline.tracker.process_scan(files)
+        # Many new files take long once, and must not delay the next scan. Many idle ones take less than their scan.
+        pipeline.scan_cpu_s = min(self._cpu_time() - cpu_before, 2 * scan_cpu_s)
         pipeline.cycle_s = self._clock.monotonic() - pipeline.scanned_at
         pipeline.is_scanned = True
 

@@ -119,12 +119,13 @@ class Database:
         self._connection = connection
         self._lock_fd = lock_fd
         self._lock = threading.RLock()
-        self._file = os.stat(_database_path(directory))
+        self._path = str(_database_path(directory))
+        self._file = os.stat(self._path)
 
     def check_place(self) -> None:
         """Raise `StateError` if the database was removed or replaced, because further commits would be lost."""
         try:
-            is_in_place = os.path.samestat(self._file, os.stat(_database_path(self.directory)))
+            is_in_place = os.path.samestat(self._file, os.stat(self._path))
         except (FileNotFoundError, NotADirectoryError):
             is_in_place = False
         except OSError:

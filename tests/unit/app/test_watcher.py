@@ -118,3 +118,17 @@ def test_a_scan_that_waits_for_the_interpreter_comes_again_soon() -> None:
     assert (watched.is_due(4.9), watched.is_due(5.0)) == (False, True)
     watched.scan_cpu_s = 0.05
     assert (watched.is_due(14.9), watched.is_due(15.0)) == (False, True)
+
+
+def test_work_on_idle_files_delays_the_next_scan_and_that_on_new_files_does_not(
+    tmp_path: Path,
+) -> None:
+    clock, readings = ManualClock(1_000.0), [0.0, 0.010, 0.015, 1.0, 1.010, 2.0]
+    pipeline = _watched(tmp_path, clock, "web", 0.05)
+    watcher = Watcher(
+        pipeline, clock, lambda _: None, Heartbeats(clock), lambda _: None, lambda *_: None, lambda: readings.pop(0)
+    )
+    watcher.scan()
+    assert pipeline.scan_cpu_s == pytest.approx(0.015)
+    watcher.scan()
+    assert pipeline.scan_cpu_s == pytest.approx(0.020)
