@@ -128,6 +128,9 @@ class FileTracker:
         self._budget = DeletedFilesBudget(deleted_files, descriptors.limit)
         self._earlier_waiting_bytes = self._unreadable_bytes = 0
         self._recorded_at = self._reminded_at = float("-inf")
+        self._unrecorded: dict[TrackedFile, int] = {}
+        """Sizes that the state did not know at the last scan."""
+
         self._lock = _ScanLock(beat)
 
     # ── the pipeline ────────────────────────────────────────────────────────────────────────────────────────
@@ -292,6 +295,7 @@ class FileTracker:
             for file in self._files:
                 file.is_last_line_complete = True
                 self._subscribers.notify(file)
+            self._record_sizes(self._find_unrecorded())
 
     # ── the scan ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -352,14 +356,23 @@ class FileTracker:
             ledger.add_pipeline(self.pipeline)
             self._is_recorded, self._new_files.from_end = True, False
         if now - self._recorded_at >= _RECORD_EVERY_S:
-            self._recorded_at = now
-            grown = [(file, file.seen) for file in self._files if file.seen > file.recorded]
-            if grown:
-                ledger.record_sizes([(file.generation.id, size) for file, size in grown])
-                for file, size in grown:
-                    file.recorded = size
+            grown = self._find_unrecorded()
+            # A size that is new is left to the next checkpoint, unless the next scan is much later than that.
+            is_soon = now - self._recorded_at < 2 * _RECORD_EVERY_S
+            before = self._unrecorded if is_soon else grown
+            self._record_sizes({file: size for file, size in grown.items() if file.recorded < before.get(file, 0)})
+            self._recorded_at, self._unrecorded = now, grown
         if seen and now - self._reminded_at >= _REMIND_EVERY_S:
             self._reminded_at = now
             ledger.touch_finished(self._finished.numbers(seen), self.context.clock.now())
             ledger.forget(self.pipeline, self.context.clock.now())
             self._finished.keep_only(known.generation.id for known in ledger.recently_finished(self.pipeline))
+
+    def _find_unrecorded(self) -> dict[TrackedFile, int]:
+        return {file: file.seen for file in self._files if file.seen > file.recorded}
+
+    def _record_sizes(self, sizes: Mapping[TrackedFile, int]) -> None:
+        if sizes:
+            self.context.ledger.record_sizes([(file.generation.id, size) for file, size in sizes.items()])
+            for file, size in sizes.items():
+                file.recorded = size

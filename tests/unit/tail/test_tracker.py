@@ -380,3 +380,38 @@ def test_when_a_file_grew_is_told_by_the_file_system_before_the_sidecar_saw_it(t
     run.clock.advance(1)
     run.scan()
     assert run.tracker.grown_at == pytest.approx(1_061.0)
+
+
+def test_the_size_of_a_file_is_recorded_when_no_checkpoint_does_it(tmp_path: Path) -> None:
+    """A commit a second for the size alone would cost as much as that of the checkpoint, which contains it."""
+    run = Run(tmp_path)
+    burst(tmp_path, 1)
+    run.scan()
+    (tracked,) = run.tracker.unfinished_files()
+
+    def grow() -> int:
+        with (tmp_path / "0-new.log").open("ab") as out:
+            out.write(b"more\n")
+        run.clock.advance(1)
+        run.scan()
+        return tracked.recorded
+
+    run.clock.advance(30)
+    run.scan()
+    before = tracked.recorded
+    assert before == tracked.size
+    assert grow() == before
+    assert grow() == before + 10
+    tracked.recorded = before + 15  # as by a checkpoint
+    assert grow() == before + 15
+    assert grow() == before + 15
+    assert grow() == before + 25
+    run.clock.advance(30)
+    assert grow() == before + 30
+    run.scan()
+    with (tmp_path / "0-new.log").open("ab") as out:
+        out.write(b"the last\n")
+    run.tracker.finish_all()
+    assert tracked.recorded == before + 39
+    (known,) = run.ledger.unfinished("app")
+    assert known.seen == before + 39
