@@ -23,6 +23,25 @@ const format = {
     return `${Math.max(0, seconds).toFixed(1)} s`;
   },
 
+  // Settings as YAML: blocks for mappings and for lists of mappings. All other values are JSON, which is YAML.
+  yaml(settings, indent = "") {
+    const lines = Object.entries(settings).map(([name, value]) => {
+      const key = `${indent}${format.scalar(name)}:`;
+      if (format.isMapping(value)) return `${key}\n${format.yaml(value, `${indent}  `)}`;
+      if (!Array.isArray(value) || !value.length || !value.every(format.isMapping)) return `${key} ${format.scalar(value)}`;
+      return [key, ...value.map((each) => `${indent}  - ${format.yaml(each, `${indent}    `).trimStart()}`)].join("\n");
+    });
+    return lines.join("\n");
+  },
+
+  isMapping: (value) => value !== null && typeof value === "object" && !Array.isArray(value) && Object.keys(value).length > 0,
+
+  // Words that YAML reads as something else, such as `yes`, are quoted.
+  scalar(value) {
+    const isPlain = typeof value === "string" && /^[A-Za-z][\w./-]*$/.test(value);
+    return isPlain && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(value) ? value : JSON.stringify(value);
+  },
+
   // On an axis, where a nought behind the point says nothing.
   round: (text) => text.replace(".0 ", " "),
 

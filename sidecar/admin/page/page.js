@@ -244,7 +244,7 @@ function display(facts) {
   tap.offer(facts.sums.map((each) => each.pipeline));
   const of = facts.configuration;
   byId("settings-note").textContent = `${of.hash}, in use since ${format.moment(of.since)}${of.is_last_good ? "" : "; a newer one was refused"}`;
-  const text = JSON.stringify(facts.settings, null, 2);
+  const text = format.yaml(facts.settings);
   if (byId("settings").textContent !== text) byId("settings").textContent = text;
 }
 

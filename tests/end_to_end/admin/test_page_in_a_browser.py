@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from tests.support.processes import eventually, running, sidecar
 from tests.support.servers.chromium import Browser, Page
@@ -111,8 +112,21 @@ def test_the_balance_adds_up_and_the_bar_has_a_segment_for_each_part(page: Page)
     assert all(width >= 4 for _, width in bar)
 
 
+def test_settings_are_valid_yaml_whatever_they_contain(page: Page) -> None:
+    settings = {
+        "a b": "x: y # z", "yes": ["no", "%d", {"k": None}], "empty": {}, "none": [], "text": "off",
+        "list": [{"type": "json", "more": {"deep": [1, 1.5, True]}}, {"type": "1e3", "~": "- a"}], "number": "12",
+        "lines": "a\nb\u2028",
+    }  # fmt: skip
+    assert yaml.safe_load(page.value(f"format.yaml({json.dumps(settings)})")) == settings
+
+
 def test_secrets_and_documents_are_shown_only_if_allowed(page: Page, request: pytest.FixtureRequest) -> None:
     page.shows("document.querySelector('#settings').textContent.includes('joe')")
+    shown = yaml.safe_load(page.value("document.querySelector('#settings').textContent"))
+    assert shown["pipelines"]["app"]["parser"] == page.value(
+        "fetch('/status.json').then(answer => answer.json()).then(facts => facts.settings.pipelines.app.parser)"
+    )
     everything = page.value("document.documentElement.outerHTML")
     assert SECRET not in everything
     assert "**********" in everything
