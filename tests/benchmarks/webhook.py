@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from http.client import HTTPSConnection
 from pathlib import Path
 
@@ -45,16 +46,20 @@ def pod() -> dict[str, object]:
 
 
 class Client(threading.Thread):
-    """Sends reviews at random moments with a mean rate, on one connection."""
+    """Sends the same request at random moments with a mean rate, on one connection."""
 
-    def __init__(self, port: int, trust: ssl.SSLContext, body: bytes, rate: float, seconds: float) -> None:
+    def __init__(
+        self, connection: HTTPSConnection, path: str, body: bytes, rate: float, seconds: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self._connection = HTTPSConnection("localhost", port, context=trust)
-        self._body, self._rate, self._seconds = body, rate, seconds
+        self._connection, self._path, self._body = connection, path, body
+        self._headers = {"Content-Type": "application/json", **(headers or {})}
+        self._rate, self._seconds = rate, seconds
         self.latencies_s: list[float] = []
 
     def run(self) -> None:
-        """Send reviews until the time has passed."""
+        """Send requests until the time has passed."""
         chance = random.Random(id(self))
         end = due = time.monotonic()
         end += self._seconds
@@ -62,9 +67,24 @@ class Client(threading.Thread):
             due += chance.expovariate(self._rate)
             time.sleep(max(0.0, due - time.monotonic()))
             started_at = time.perf_counter()
-            self._connection.request("POST", "/mutate", self._body, {"Content-Type": "application/json"})
+            self._connection.request("POST", self._path, self._body, self._headers)
             self._connection.getresponse().read()
             self.latencies_s.append(time.perf_counter() - started_at)
+
+
+def send(clients: Sequence[Client]) -> list[float]:
+    """Let all clients send, and print how long their requests took. Return the latencies in seconds."""
+    began = time.monotonic()
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    took = time.monotonic() - began
+    latencies = sorted(latency for client in clients for latency in client.latencies_s)
+    quantiles = {q: 1000 * latencies[min(int(q * len(latencies)), len(latencies) - 1)] for q in (0.5, 0.99, 0.999)}
+    print(f"{len(latencies)} requests in {took:.0f} s: {len(latencies) / took:.0f}/s; latency in ms: ", end="")
+    print(", ".join(f"p{100 * q:g} {value:.2f}" for q, value in quantiles.items()))
+    return latencies
 
 
 def cpu_s(pid: int) -> float:
@@ -102,20 +122,15 @@ def measure(folder: Path, rate: float, seconds: float) -> None:
         eventually(lambda: "mutate" in log.read_text(), "it has started")
         port = int(log.read_text().rpartition("/mutate")[0].rpartition(":")[2])
         body, idle = review_of(pod()), resident(process.pid)
-        clients = [Client(port, trust, body, rate / CONNECTIONS, seconds) for _ in range(CONNECTIONS)]
-        before, began = cpu_s(process.pid), time.monotonic()
-        for client in clients:
-            client.start()
-        for client in clients:
-            client.join()
-        took, spent = time.monotonic() - began, cpu_s(process.pid) - before
-        latencies = sorted(latency for client in clients for latency in client.latencies_s)
-        quantiles = {
-            q: 1000 * latencies[min(int(q * len(latencies)), len(latencies) - 1)] for q in (0.5, 0.99, 0.999)
-        }
-        print(f"{len(latencies)} reviews of {len(body)} bytes in {took:.0f} s: {len(latencies) / took:.0f}/s")
-        print("latency in ms: " + ", ".join(f"p{100 * q:g} {value:.2f}" for q, value in quantiles.items()))
-        print(f"CPU for each: {1e6 * spent / len(latencies):.0f} µs; load of the machine: {os.getloadavg()[0]:.1f}")
+        clients = [
+            Client(HTTPSConnection("localhost", port, context=trust), "/mutate", body, rate / CONNECTIONS, seconds)
+            for _ in range(CONNECTIONS)
+        ]
+        before = cpu_s(process.pid)
+        latencies = send(clients)
+        spent = cpu_s(process.pid) - before
+        print(f"reviews of {len(body)} bytes; CPU for each: {1e6 * spent / len(latencies):.0f} µs", end="; ")
+        print(f"load of the machine: {os.getloadavg()[0]:.1f}")
         peak = memory(process.pid) / 2**20
         print(f"memory in MiB: idle {idle:.1f}, now {resident(process.pid):.1f}, peak {peak:.1f}, ", end="")
         print(f"of it anonymous {anonymous(process.pid):.1f}")
