@@ -57,7 +57,7 @@ class KubernetesApi:
                 status, answer = response.status, response.read(_MAX_BYTES)
             finally:
                 connection.close()
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise ApiError(f"{method} {path} failed: {reason}") from None
         if status == 409:

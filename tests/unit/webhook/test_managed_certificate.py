@@ -208,6 +208,9 @@ def test_an_api_server_that_does_not_answer_is_an_error_of_one_sentence(server: 
     server.close()
     with pytest.raises(ApiError, match=r"GET .*/inject-tls failed: Connection refused"):
         api.get(SECRET)
+    (server.account / "token").write_text("a\nb")
+    with pytest.raises(ApiError, match=r"failed: ValueError"):
+        api.get(SECRET)
     (server.account / "token").unlink()
     with pytest.raises(ApiError, match=r"failed: No such file or directory"):
         api.get(SECRET)
