@@ -73,6 +73,9 @@ _PRINTED_JSON = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
 _PRINTED_JSON_MULTILINE = {"continuation": r"^[\s}]"}
 """Joins the lines of pretty-printed JSON objects, but not the lines of text between them."""
 
+_BLOCK_STARTS = (r"^=[A-Z]+ REPORT==== ", r"^Start-Date: \d", r"^API: \w+(?:\([^\n]*\))?$", r"^####<")
+"""Patterns for the first lines of events of several lines that do not begin with a time."""
+
 Multiline = str | dict[str, Any] | None
 """The setting `multiline` of a pipeline: a preset, options, or None."""
 
@@ -418,10 +421,12 @@ def _is_meant(tried: _Try, count: int) -> bool:
 
 
 def _has_sign_of_syslog(tried: _Try) -> bool:
-    """Return whether a line has a part that is typical of syslog: a priority, a process id, a time without a year."""
-    return any(
-        "log.syslog.priority" in row or "log.syslog.procid" in row or "log.syslog.msgid" in row for row in tried.rows
-    ) or any(text[:1].isalpha() for text in tried.records.lines.texts)
+    """Return whether a line has a part that is typical of syslog: a priority, a process id, or a host or program
+    after a time without a year.
+    """
+    if any(text[:1].isalpha() for text in tried.records.lines.texts):
+        return any(name.startswith("log.syslog.") for name in tried.names)
+    return bool(tried.names & {"log.syslog.priority", "log.syslog.procid", "log.syslog.msgid"})
 
 
 def _groupings(data: bytes, multiline: Multiline) -> Iterator[tuple[Multiline, LineBatch]]:
@@ -435,7 +440,9 @@ def _groupings(data: bytes, multiline: Multiline) -> Iterator[tuple[Multiline, L
     yield None, single
     signs = {name: len(re.findall(sign, data, re.MULTILINE)) for name, sign in LANGUAGE_PATTERNS.items()}
     likely = sorted((name for name in signs if signs[name]), key=lambda name: -signs[name])
-    presets: list[Multiline] = [*likely, "indent", *([_PRINTED_JSON_MULTILINE] if _PRINTED_JSON.search(data) else [])]
+    blocks = [{"start": start} for start in _BLOCK_STARTS if re.search(start.encode(), data, re.MULTILINE)]
+    printed = [_PRINTED_JSON_MULTILINE] if _PRINTED_JSON.search(data) else []
+    presets: list[Multiline] = [*likely, "indent", *blocks, *printed]
     for preset in presets:
         joined = _lines(data, preset)
         if joined.count < single.count:

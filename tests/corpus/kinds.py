@@ -14,7 +14,7 @@ import yaml
 
 HERE = Path(__file__).parent
 _YEARLESS = re.compile(r'^\{"@timestamp":"(\d{4})(-\d\d-\d\dT\d\d:\d\d:\d\d)')
-_YEAR = re.compile(rb"20\d\d|1\.?\d{9}")
+_YEAR = re.compile(rb"20\d\d|1\.?\d{9}|\d/26\b")
 _PLACEHOLDER = re.compile(r"\{year\}(-\d\d-\d\dT\d\d:\d\d:\d\d)")
 
 

@@ -9,8 +9,9 @@ from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, LEVEL, MESSA
 from sidecar.parse.row_templates import json_field, number_field, text_field
 
 _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
-_CLOCK = rf"(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}{_ZONE}?"
+_CLOCK = rf"\[?(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}{_ZONE}?\]?"
 _CLASS = r"[\w$.-]++"
+_FULL_CLASS = r"(?:[a-z]\w*+\.){2,}+[A-Z][\w$]*+"
 _TRACE = r"(?P<trace>[0-9a-f]{16,32})-(?P<span>[0-9a-f]{16})"
 _NO_TRACE = r"(?![0-9a-f]{16,32}-[0-9a-f]{16}\])"
 _SINGLE_LINE = r"[^\n]*"
@@ -23,7 +24,10 @@ LOG4J = LogFormat(
         rf"\[ *+{_NO_TRACE}(?P<thread>[^\]\n]++)\] (?:\[(?:{_TRACE}|[ -]*+)\] )?"
         rf"(?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
         rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {LEVEL} +(?P<logger>[^ \n]++) +(?:--|-|:) *{MESSAGE}",
-        rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n][^ :\n]*+) *(?:--|-|:) +{MESSAGE}",
+        # ActiveMQ Artemis and JBoss: a name with points is the logger.
+        rf"{_CLOCK} +{LEVEL} +\[(?P<logger>[a-z]\w*+(?:\.\w++)++)\] (?!\(){MESSAGE}",
+        rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n][^ :\n]*+) *(?:\[\] *)?(?:--|-|:) +"
+        rf"{MESSAGE}",
         # Spring Boot 2 with tracing: the trace is before the process id.
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} \[(?P<app>[^,\]\n]*+),(?P<trace>[0-9a-f]*+),(?P<span>[0-9a-f]*+)"
         rf"(?:,\w*+)?\] "
@@ -37,7 +41,8 @@ LOG4J = LogFormat(
         rf"{_CLOCK} +(?:\[(?:myid:(?P<myid>\d*+)|)\] +)?- +{LEVEL} +"
         rf"\[(?P<thread>(?:[^\[\]\n]|\[[^\]\n]*+\])*+)\] +- +{MESSAGE}",
         # WildFly and JBoss.
-        rf"{_CLOCK} +{LEVEL} +\[(?P<logger>[^\]\n]++)\] \((?P<thread>[^)\n]++)\) {MESSAGE}",
+        rf"{_CLOCK} +(?:(?P<extra>[\w.-]++ [\w.-]++\[\d{{1,18}}\]) )?{LEVEL} +\[(?P<logger>[^\]\n]++)\] "
+        rf"\((?P<thread>[^)\n]++)\) {MESSAGE}",
         # Hadoop, with the file, function and line.
         rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n]++) \((?P<file>[\w$.-]+\.java):"
         rf"(?P<function>[\w$<>]++)\((?P<line>\d{{1,9}})\)\) - {MESSAGE}",
@@ -54,7 +59,9 @@ LOG4J = LogFormat(
         # Jenkins.
         rf"{ISO}{FRACTION}{_ZONE}?[ \t]+\[id=(?P<thread_id>\d{{1,18}})\][ \t]+{LEVEL}[ \t]+"
         rf"(?P<logger>[\w$.]++)(?:#(?P<function>[\w$<>]++))?: {MESSAGE}",
-        # ActiveMQ.
+        # Karaf; ActiveMQ.
+        rf"{ISO}{FRACTION} +\| +{LEVEL} +\| +(?P<thread>[^|\n]*[^| \n]) *\| +(?P<logger>[\w$.]++) *\| "
+        rf"(?P<extra>\d{{1,9}} - [^|\n]*[^| \n]) *\| {MESSAGE}",
         rf" ?{ISO}{FRACTION} +\| +{LEVEL} +\| (?P<message>{_SINGLE_LINE}) \| (?P<logger>[\w$.]++) \| "
         rf"(?P<thread>[^|\n]++)",
         # log4j with the line, as in its tutorials; Log4j 2 about itself.
@@ -70,12 +77,35 @@ LOG4J = LogFormat(
         # Scylla; Trino.
         rf"{LEVEL} +{ISO}{FRACTION} \[(?P<thread>shard[^\]\n]++)\] (?P<logger>[\w-]++) - {MESSAGE}",
         rf"{ISO}{FRACTION}{_ZONE}?\t{LEVEL}\t(?P<thread>[^\t\n]++)\t(?P<logger>[\w$.]++)\t{MESSAGE}",
+        # Jetty; Dropwizard; TeamCity and IntelliJ; openHAB.
+        rf"{ISO}{FRACTION}:{LEVEL} *:(?P<logger>[\w$.]++):(?P<thread>[^:\n]++): {MESSAGE}",
+        rf"{LEVEL} +\[{ISO}{FRACTION}{_ZONE}?\] (?P<logger>{_CLASS}): {MESSAGE}",
+        rf"\[?{ISO}{FRACTION}\]? +(?:\[ *\d{{1,12}}\] +)?{LEVEL} +- +(?P<logger>#?{_CLASS}) - {MESSAGE}",
+        rf"{_CLOCK} +\[{LEVEL} *\] +\[?(?P<logger>{_CLASS}) *\]? +- +{MESSAGE}",
+        # Akka and Pekko, with the month first; Play.
+        rf"\[{LEVEL}\] \[(?P<time>[01]\d/[0-3]\d/\d{{4}} {CLOCK}){FRACTION}\] \[(?P<thread>[^\]\n]++)\] "
+        rf"\[(?P<logger>[^\]\n]++)\] {MESSAGE}",
+        rf"\[{ISO}{FRACTION}\] \[{LEVEL}\] \[(?P<logger>[^\]\n]++)\] \[(?P<thread>[^\]\n]++)\] "
+        rf"\[(?P<extra>[^\]\n]*+)\] - {MESSAGE}",
+        rf"{ISO}{FRACTION}{_ZONE}? +\[{LEVEL}\] from (?P<logger>{_CLASS}) in (?P<thread>[^ \n]++) - {MESSAGE}",
+        # Nexus; SonarQube; Artifactory; New Relic; Storm.
+        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\[(?P<thread>[^\]\n]++)\] +(?P<user>[^ \n]++) "
+        rf"(?P<logger>{_FULL_CLASS}) - {MESSAGE}",
+        rf"(?P<time>\d{{4}}\.[01]\d\.[0-3]\d {CLOCK}) {LEVEL} +(?P<app>\w++)\[(?P<extra>[^\]\n]*+)\]"
+        rf"\[(?P<logger>{_CLASS})\] {MESSAGE}",
+        rf"{ISO}{FRACTION}{_ZONE} \[(?P<app>\w++) *\] \[{LEVEL} *\] \[(?P<extra>[^\]\n]*+)\] "
+        rf"\[(?P<logger>{_CLASS}):(?P<line>\d{{1,9}}) *\] \[(?P<thread>[^\]\n]*[^\] \n]) *\] - {MESSAGE}",
+        rf"{ISO}{FRACTION}{_ZONE}? \[{PID} (?P<thread_id>\d{{1,18}})\] (?P<logger>{_CLASS}) {LEVEL}: {MESSAGE}",
+        rf"{ISO}{FRACTION} (?P<logger>[a-z]\w*+(?:\.\w++){{2,}}+) (?P<thread>[^ \[\n]++) \[{LEVEL}\] {MESSAGE}",
+        # The name of a class, without a mark after it.
+        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +(?:\[(?P<thread>[^\]\n]++)\] +)?(?P<logger>{_FULL_CLASS}) {MESSAGE}",
     ),
     (
         text_field("message", "message"),
         number_field("process.pid", "pid"),
         text_field("process.thread.name", "thread"),
         number_field("process.thread.id", "thread_id"),
+        text_field("user.name", "user"),
         text_field("service.name", "app"),
         text_field("trace.id", "trace"),
         text_field("span.id", "span"),
@@ -90,6 +120,7 @@ LOG4J = LogFormat(
     examples=(
         "2026-11-23T01:00:00.123+01:00  WARN 1 --- [shop] [           main] c.e.Shop                 : Up",
         "2026-11-23 01:00:00.123 [main] INFO  c.e.Shop -- two dashes",
+        "2026-11-23 01:00:00,123 INFO  [org.apache.activemq.artemis.core.server] AMQ221007: Server is now active",
         "2026-11-23 01:00:00,123 INFO  [pool-1] c.e.Shop - two - three",
         "2026-11-23 01:00:00.123  INFO [shop,6618a4de8f36bf71,c66827472589372a] 45 --- [main] c.e.Shop  : Up",
         "[2026-11-23 01:00:00,123] INFO started (kafka.server.KafkaServer)",
@@ -104,6 +135,7 @@ LOG4J = LogFormat(
         "service",
         "Nov 23, 2026 1:00:00 AM org.apache.catalina.core.StandardService startInternal\nINFO: Starting service",
         "2026-11-23 01:00:00.123+0000 [id=1]\tINFO\thudson.lifecycle.Lifecycle#onReady: Jenkins is up",
+        "2026-11-23T01:00:00,123 | INFO  | activator-1 | CommandExtension | 42 - org.apache.karaf.shell - 4.4.3 | up",
         "2026-11-23 01:00:00,123 | INFO  | Broker started | org.apache.activemq.broker.BrokerService | main",
         "2026-11-23 01:00:00 INFO  Shop:42 - order accepted",
         "2026-11-23 01:00:00,123 main WARN Unable to instantiate class",
@@ -112,6 +144,19 @@ LOG4J = LogFormat(
         "2026-11-23 01:00:00.123 INFO  (qtp1-15) [   x:orders] o.a.s.c.S.Request path=/select status=0",
         "INFO  2026-11-23 01:00:00,123 [shard 0:main] compaction - Compacted 2 sstables",
         "2026-11-23T01:00:00.123Z\tINFO\tmain\tio.trino.server.Server\tSERVER STARTED",
+        "2026-11-23 01:00:00.123:INFO:oejs.Server:main: Started Server@1b2c{STARTING}[12.0.3,sto=0]",
+        "INFO  [2026-11-23 01:00:00,123] org.eclipse.jetty.server.Server: Started",
+        "[2026-11-23 01:00:00,123]   INFO -   jetbrains.buildServer.SERVER - TeamCity started",
+        "01:00:00.123 [INFO ] a.e.s.Slf4jLogger - Slf4jLogger started",
+        "[INFO] [11/23/2026 01:00:00.123] [shop-akka.actor.default-dispatcher-3] [akka://shop/user/orders] accepted",
+        "[2026-11-23 01:00:00,123] [INFO] [akka.event.slf4j.Slf4jLogger] [dispatcher-3] [] - Slf4jLogger started",
+        "2026-11-23 01:00:00,123 [INFO] from play.api.Play in main - Application started (Prod)",
+        "2026-11-23 01:00:00,123+0000 INFO  [FelixStartLevel] *SYSTEM org.sonatype.nexus.NexusLogActivator - start",
+        "2026.11.23 01:00:00 INFO  web[][o.s.s.p.Platform] Web Server is operational",
+        "2026-11-23T01:00:00.123Z [jfrt ] [INFO ] [0a1b2c3d] [o.a.w.s.ContextListener:42] [http-nio-8081] - up",
+        "2026-11-23T01:00:00,123+0000 [812 1] com.newrelic INFO: New Relic Agent v8.7.0 is initializing...",
+        "2026-11-23 01:00:00.123 o.a.s.d.nimbus main [INFO] Starting Nimbus",
+        "2026-11-23 01:00:00,123 INFO [main] org.apache.nifi.NiFi Launching NiFi...",
     ),
 )
 """Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -

@@ -25,6 +25,7 @@ _KLOG_LEVELS = {"I": "info", "W": "warning", "E": "error", "F": "fatal"}
 _SHORT_LEVELS = {
     "trc": "trace", "trce": "trace", "vrb": "verbose", "dbg": "debug", "dbug": "debug", "inf": "info",
     "information": "info", "wrn": "warning",
+    "2": "critical", "3": "error", "4": "warning", "5": "notice", "6": "info", "7": "debug",
     "err": "error", "fail": "error", "crit": "critical", "ftl": "fatal", "pnc": "panic",
 }  # fmt: skip
 
@@ -36,9 +37,16 @@ def _expand_level(level: str) -> str:
 
 _KLOG_TIME = r"(?P<time>(?:\d{4})?(?:0[1-9]|1[0-2])[0-3]\d [0-2]\d:[0-5]\d:[0-6]\d)\.(?P<fraction>\d{1,9})"
 
+_KLOG_FILE = r"(?P<file>[^:\]\n ]++):(?P<line>\d{1,18})"
+
 KLOG = LogFormat(
     "klog",
-    (rf"(?P<level>[IWEF]){_KLOG_TIME} +{THREAD_ID} (?P<file>[^:\]\n]++):(?P<line>\d{{1,18}})\] {MESSAGE}",),
+    (
+        rf"(?P<level>[IWEF]){_KLOG_TIME} +{THREAD_ID} {_KLOG_FILE}\] {MESSAGE}",
+        # PyTorch, with the rank; TensorFlow.
+        rf"(?:\[rank\d{{1,9}}\]:)?\[(?P<level>[IWEF]){_KLOG_TIME} +(?:{THREAD_ID} )?{_KLOG_FILE}\] {MESSAGE}",
+        rf"{ISO}\.(?P<fraction>\d{{1,9}}): (?P<level>[IWEF]) {_KLOG_FILE}\] {MESSAGE}",
+    ),
     (
         text_field("message", "message"),
         number_field("process.thread.id", "thread_id"),
@@ -46,24 +54,44 @@ KLOG = LogFormat(
         text_field("log.origin.file.name", "file"),
         number_field("log.origin.file.line", "line"),
     ),
-    examples=('I1123 01:00:00.123456    0007 main.go:42] "Started" addr="[::]:10250"',),
+    examples=(
+        'I1123 01:00:00.123456    0007 main.go:42] "Started" addr="[::]:10250"',
+        "[rank0]:[W1123 01:00:00.123456789 ProcessGroupNCCL.cpp:1250] Warning: slow",
+        "2026-11-23 01:00:00.123456: I tensorflow/core/platform/cpu_feature_guard.cc:182] uses AVX2",
+    ),
 )
 """`Lmmdd hh:mm:ss.uuuuuu threadid file:line] msg`: the header of k8s.io/klog, used by Kubernetes components, and
-that of glog, which may have the year."""
+that of glog, which may have the year. PyTorch and TensorFlow write similar lines."""
 
 _GO_LEVELS = {
-    "D": "debug", "I": "info", "N": "notice", "W": "warning", "E": "error", "C": "critical", "F": "fatal",
-    "TRAC": "trace", "DEBU": "debug", "ERRO": "error", "FATA": "fatal", "PANI": "panic",
+    "T": "trace", "D": "debug", "I": "info", "N": "notice", "W": "warning", "E": "error", "C": "critical",
+    "F": "fatal", "TRAC": "trace", "DEBU": "debug", "ERRO": "error", "FATA": "fatal", "PANI": "panic",
 }  # fmt: skip
 
 _GO_LEVEL = r"(?P<level>(?i:trace|debug|info|warn|warning|error|dpanic|panic|fatal))"
 _SHORT_LEVEL = r"(?P<level>TRC|DBG|INF|WRN|ERR|FTL|PNC)"
 _GO_TIME = rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}){FRACTION}"
+_ANY_GO_TIME = rf"(?P<time>\d{{4}}[-/][01]\d[-/][0-3]\d[T ]{CLOCK}){FRACTION}"
 _CALLER = r"(?P<file>[\w./@-]+\.go):(?P<line>\d{1,9})"
+_GO_LETTER = r"\[(?P<level>[TDIWECF])\]"
+_OPTIONAL_LEVEL = (
+    r"(?:\[?(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL"
+    r"|(?i:trace|debug|info|notice|warn|warning|error|fatal)(?=[\]:]))\]?(?: *+:)? +)?"
+)
 
-_ZAP = rf"{ISO}{FRACTION}{ZONE}?\t{_GO_LEVEL}\t"
+_ZAP = rf"{_ANY_GO_TIME}{ZONE}?\t{_GO_LEVEL}\t"
 _ZAP_MESSAGE = r"(?P<message>[^\t\n]*+)(?:\t(?P<extra>\{[^\n]*+))?"
 _ZAP_STACK = r"(?P<stack>\n.*+)"
+
+
+def _go_time(text: str, year: str, now: float) -> str:
+    """Return a time of geth or MinIO in ISO 8601, and any other as `local_time` does."""
+    if " UTC " in text:
+        clock, _, date = text.partition(" UTC ")
+        iso = local_time(f"{date} {clock}", year, now)
+        return f"{iso}Z" if iso else ""
+    return local_time(text.replace("|", " "), year, now)
+
 
 GO = LogFormat(
     "loggers of Go",
@@ -79,14 +107,34 @@ GO = LogFormat(
         rf'(?P<client>[^ |\n]++) \| *(?P<method>[A-Z]++) +"?(?P<path>[^"\n]*+)"?(?P<message>.*+)',
         rf"\[{PID}\] {_GO_TIME} \[(?P<level>[A-Z]{{3}})\] {MESSAGE}",
         rf"{_GO_TIME} {_CALLER}: {MESSAGE}",
-        rf"{_GO_TIME} (?:\[?(?P<level>TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL)\]?:? +)?{MESSAGE}",
+        # Gitea, Beego and frp, with the level as a letter.
+        rf"{_GO_TIME} (?:{_CALLER}:(?P<function>[^ \n]++) )?{_GO_LETTER} {MESSAGE}",
+        rf"{_ANY_GO_TIME} {_GO_LETTER} \[{_CALLER}\] {MESSAGE}",
+        rf"{_GO_TIME} {_OPTIONAL_LEVEL}{MESSAGE}",
+        # The log package with a prefix: a name, or a level.
+        rf"\[?(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL)\]?:? +(?:\((?P<logger>[^)\n]++)\) )?"
+        rf"{_GO_TIME} (?:{_CALLER}: )?{MESSAGE}",
+        rf"(?:\[(?=[A-Za-z])|(?=[a-z]))(?P<logger>[\w./-]++)[\]:] {_GO_TIME} {_OPTIONAL_LEVEL}{MESSAGE}",
         # zerolog's console, hclog, etcd's old format, logrus.
-        rf"(?P<time>(?:{DAY}T)?{CLOCK}|(?:0?[1-9]|1[0-2]):[0-5]\d[AP]M){FRACTION}{ZONE}? {_SHORT_LEVEL} {MESSAGE}",
-        rf"{ISO}{FRACTION}{ZONE}? \[{_GO_LEVEL}\] +(?P<logger>[\w./-]++): {MESSAGE}",
+        rf"(?P<time>(?:{DAY}[T ])?{CLOCK}|(?:0?[1-9]|1[0-2]):[0-5]\d[AP]M){FRACTION}{ZONE}? {_SHORT_LEVEL} "
+        rf"(?:{_CALLER} > )?{MESSAGE}",
+        rf" {{0,8}}{ISO}{FRACTION}{ZONE}? \[{_GO_LEVEL}\] +(?P<logger>[\w./-]++): {MESSAGE}",
         rf"{ISO}{FRACTION} (?P<level>[DINWEC]) \| (?:(?P<logger>[\w./-]++): )?{MESSAGE}",
         rf"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[(?P<uptime>\d{{1,9}})\] {MESSAGE}",
         rf"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[{ISO}{FRACTION}{ZONE}?\] {MESSAGE}",
         rf"\[GIN-(?P<level>debug)\] {MESSAGE}",
+        # Telegraf; TiDB; Calico; the agent of Datadog; geth; sing-box.
+        rf"{ISO}{FRACTION}{ZONE}? (?P<level>[DIWE])! (?:\[(?P<logger>[^\]\n]++)\] )?{MESSAGE}",
+        rf"\[{_GO_TIME} {ZONE}\] \[{_GO_LEVEL}\] \[(?:(?P<file>[\w./@-]+\.\w++):(?P<line>\d{{1,9}})|<\w++>)\] "
+        rf"{MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE}? \[{_GO_LEVEL}\]\[{PID}\] (?:(?P<file>[\w./@-]+\.go) (?P<line>\d{{1,9}}): )?"
+        rf"{MESSAGE}",
+        rf"{ISO}{FRACTION} {ZONE} \| (?P<logger>[A-Z][A-Z-]*+) \| {_GO_LEVEL} \| \({_CALLER} in "
+        rf"(?P<function>[^)\n]++)\) \| {MESSAGE}",
+        rf"(?P<level>TRACE|DEBUG|INFO|WARN|ERROR|CRIT) *\[(?P<time>[01]\d-[0-3]\d\|{CLOCK}){FRACTION}\] {MESSAGE}",
+        rf"(?P<zone>[+-]\d{{4}}) {ISO} {_GO_LEVEL} {MESSAGE}",
+        # MinIO: an error is a block of lines.
+        rf"API: (?P<logger>[^\n]++)\nTime: (?P<time>{CLOCK} UTC [01]\d/[0-3]\d/\d{{4}})\n(?P<message>.*+)",
         # zap's console with the name of the logger alone, as in Istio; CockroachDB.
         rf"{_ZAP}(?P<logger>[\w./-]++)\t{_ZAP_MESSAGE}",
         rf"(?P<level>[IWEF])(?P<time>\d\d[01]\d[0-3]\d {CLOCK}){FRACTION} {THREAD_ID} (?:\d{{1,3}}@)?"
@@ -107,8 +155,10 @@ GO = LogFormat(
         text_field("log.logger", "logger"),
         text_field("log.origin.file.name", "file"),
         number_field("log.origin.file.line", "line"),
+        text_field("log.origin.function", "function"),
         text_field("log.extra", "extra"),
     ),
+    to_iso=_go_time,
     examples=(
         '2026-11-23T01:00:00.123+0100\tINFO\tshop/main.go:42\tlistening\t{"addr": ":8080"}',
         "2026-11-23T01:00:00.123Z\tinfo\tlistening",
@@ -117,19 +167,44 @@ GO = LogFormat(
         '[GIN] 2026/11/23 - 01:00:00 | 200 |     1.1ms |   192.0.2.1 | GET      "/ping"',
         "[1] 2026/11/23 01:00:00.123456 [INF] Server is ready",
         "2026/11/23 01:00:00 main.go:42: listening",
+        "2026/11/23 01:00:00 ...eb/routing/logger.go:102:func1() [I] router: completed GET / for 203.0.113.7:0",
+        "2026-11-23 01:00:00.123 [I] [server/service.go:152] frps tcp listen on 0.0.0.0:7000",
         "2026/11/23 01:00:00 http: Server closed",
+        "INFO: 2026/11/23 01:00:00 main.go:42: listening",
+        "[nsqd] 2026/11/23 01:00:00.123456 INFO: TCP: listening on [::]:4150",
         "2026-11-23T01:00:00Z INF listening addr=:8080",
         "2026-11-23T01:00:00.123Z [INFO]  agent.server: started",
         "2026-11-23 01:00:00.123456 I | etcdserver: starting server",
         "INFO[0042] listening                                     addr=:8080",
         "INFO[2026-11-23T01:00:00Z] listening                     addr=:8080",
         "[GIN-debug] Listening and serving HTTP on :8080",
+        "2026-11-23T01:00:00Z I! [inputs.cpu] Gathering took 12ms",
+        '[2026/11/23 01:00:00.123 +00:00] [INFO] [server.go:42] ["server is running"] [addr=0.0.0.0:4000]',
+        "2026-11-23 01:00:00.123 [INFO][812] felix/daemon.go 373: Successfully loaded configuration.",
+        "2026-11-23 01:00:00 UTC | CORE | INFO | (pkg/collector/runner.go:42 in work) | Done running check",
+        "INFO [11-23|01:00:00.123] Imported new chain segment               number=42 hash=0a1b",
+        "+0000 2026-11-23 01:00:00 INFO inbound/tun[tun-in]: started at tun0",
+        "API: SYSTEM()\nTime: 01:00:00 UTC 11/23/2026\nDeploymentID: 0a1b\nError: drive not found",
         "2026-11-23T01:00:00.123456Z\tinfo\tads\tPush debounce stable",
         "I261123 01:00:00.123456 812 1@server/node.go:42 ⋮ [n1] 7  node connected",
     ),
 )
-"""The console encoders of zap and zerolog, hclog, logrus, the standard library, Gin, NATS and old etcd. Logs of
-klog have a separate parser, those of slog and logrus without a terminal are logfmt or JSON."""
+"""The console encoders of zap and zerolog, hclog, logrus, the standard library, Gin, NATS, old etcd, and the programs
+that the comments name. Logs of klog have a separate parser, those of slog and logrus without a terminal are logfmt or
+JSON."""
+
+_RUBY_LEVELS = {
+    "T": "trace", "D": "debug", "I": "info", "N": "notice", "W": "warn", "E": "error", "F": "fatal", "C": "critical",
+    "err": "error",
+}  # fmt: skip
+_RUBY_FILE = r"(?P<file>[\w./-]++):(?P<line>\d{1,9})"
+
+
+def _ruby_time(text: str, year: str, now: float) -> str:
+    """Return a time of Resque, in which the clock is first, in ISO 8601, and any other as `local_time` does."""
+    clock, space, day = text.partition(" ")
+    return local_time(f"{day} {clock}" if space and ":" in clock and "-" in day else text, year, now)
+
 
 RUBY = LogFormat(
     "Ruby's Logger or Rails",
@@ -144,6 +219,18 @@ RUBY = LogFormat(
         rf"{ISO}{FRACTION}{ZONE}? {PID} TID-(?P<thread>\w++)(?: (?P<extra>\w[^\n]*?))? "
         rf"(?P<level>DEBUG|INFO|WARN|ERROR|FATAL): {MESSAGE}",
         rf"\[{PID}\] (?:\[(?P<thread>[^\]\n]++)\] )?(?P<message>(?:Puma|\* |- |! |=== )[^\n]*+.*+)",
+        # Sidekiq 8; Resque; Delayed Job; semantic_logger; Passenger.
+        rf"(?P<level>DEBUG|INFO|WARN|ERROR|FATAL) +{ISO}{FRACTION}{ZONE} pid={PID} tid=(?P<thread>\w++)"
+        rf"(?P<extra>(?: [\w.]++=[^ :\n]*+)*+): {MESSAGE}",
+        rf"\*\* \[(?P<time>{CLOCK} {DAY})\] {PID}: {MESSAGE}",
+        rf"{ISO}{ZONE}: \[Worker\((?:[^)\n]*? )?(?:host:[^ )\n]++ )?pid:{PID}\)\] {MESSAGE}",
+        rf"{ISO}{FRACTION} (?P<level>[TDIWEF]) \[{PID}:(?P<thread>[^\] \n]++)(?: {_RUBY_FILE})?\] "
+        rf"(?P<logger>[\w:]++) -- {MESSAGE}",
+        rf"\[ (?P<level>[DINWEC]) {ISO}{FRACTION} {PID}/(?P<thread>\w++) {_RUBY_FILE} \]: {MESSAGE}",
+        # Puppet; Fluentd.
+        rf"{ISO} {ZONE} (?P<logger>[A-Z][^(\n]{{0,99}}) "
+        rf"\((?P<level>debug|info|notice|warning|err|alert|emerg|crit)\): {MESSAGE}",
+        rf"{ISO} {ZONE} \[(?P<level>trace|debug|info|warn|error|fatal)\]: {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -153,10 +240,13 @@ RUBY = LogFormat(
         text_field("http.request.method", "method"),
         number_field("http.response.status_code", "status"),
         text_field("url.original", "path"),
-        text_field("log.level", "level", str.lower),
+        text_field("log.level", "level", lambda level: _RUBY_LEVELS.get(level, level.lower())),
         text_field("log.logger", "logger"),
+        text_field("log.origin.file.name", "file"),
+        number_field("log.origin.file.line", "line"),
         text_field("log.extra", "extra", str.strip),
     ),
+    to_iso=_ruby_time,
     examples=(
         "I, [2026-11-23T01:00:00.123456 #1]  INFO -- shop: listening on 3000",
         'Started GET "/orders/42" for 203.0.113.7 at 2026-11-23 01:00:00 +0000',
@@ -164,9 +254,17 @@ RUBY = LogFormat(
         "Completed 200 OK in 5ms (Views: 1.0ms | ActiveRecord: 0.4ms)",
         "2026-11-23T01:00:00.123Z 1 TID-abc ShipJob JID-0a1b INFO: start",
         "[1] * Listening on http://0.0.0.0:3000",
+        "INFO  2026-11-23T01:00:00.123Z pid=812 tid=abc class=ShipJob jid=0a1b: start",
+        "** [01:00:00 2026-11-23] 812: Checking default",
+        "2026-11-23T01:00:00+0000: [Worker(host:web-1 pid:812)] Job ShipJob (id=42) RUNNING",
+        "2026-11-23 01:00:00.123456 I [812:main] Shop -- listening",
+        "[ N 2026-11-23 01:00:00.1234 812/T1 age/Wat/WatchdogMain.cpp:1373 ]: Starting Passenger watchdog...",
+        "2026-11-23 01:00:00 +0000 Puppet (notice): Applied catalog in 1.23 seconds",
+        "2026-11-23 01:00:00 +0000 [warn]: #0 failed to flush the buffer. retry_times=0",
     ),
 )
-"""`Logger::Formatter`, the first and the last line that Rails writes for a request, Sidekiq and Puma."""
+"""`Logger::Formatter`, the first and the last line that Rails writes for a request, Puma, and the programs that the
+comments name."""
 
 _PHP_TIME = rf"\[(?P<time>[0-3]\d-{MONTH}-\d{{4}} {CLOCK}){FRACTION}(?: {ZONE_NAME})?\]"
 
@@ -181,10 +279,20 @@ PHP = LogFormat(
         rf"\[{ISO}{FRACTION}{ZONE}?\] (?P<logger>[\w.-]+)"
         rf"\.(?P<level>DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY): "
         rf"{MESSAGE}",
+        # CodeIgniter; Yii; Swoole; CakePHP; Laminas.
+        rf"(?P<level>EMERGENCY|ALERT|CRITICAL|ERROR|WARNING|NOTICE|INFO|DEBUG) - {ISO} --> {MESSAGE}",
+        rf"{ISO} \[(?:-|(?P<client>[^\]\n]++))\]\[(?:-|(?P<user>[^\]\n]++))\]\[[^\]\n]*+\]"
+        rf"\[(?P<level>error|warning|info|trace|profile)\]\[(?P<logger>[^\]\n]*+)\] {MESSAGE}",
+        rf"\[{ISO}{FRACTION} [#$^*%@]{PID}\.\d{{1,9}}\]\t(?P<level>[A-Z]++)\t{MESSAGE}",
+        rf"{ISO} (?P<level>(?i:emergency|alert|critical|error|warning|notice|info|debug)): {MESSAGE}",
+        rf"{ISO}{ZONE} (?P<level>EMERG|ALERT|CRIT|ERR|WARN|NOTICE|INFO|DEBUG) \(\d\): {MESSAGE}",
     ),
     (
         text_field("message", "message"),
-        text_field("log.level", "level", str.lower),
+        number_field("process.pid", "pid"),
+        address_field("source.address", "client"),
+        text_field("user.id", "user"),
+        text_field("log.level", "level", _expand_level),
         text_field("log.logger", "logger"),
     ),
     examples=(
@@ -193,15 +301,22 @@ PHP = LogFormat(
         "[23-Nov-2026 01:00:00 UTC] out of stock",
         "[Mon Nov 23 01:00:00 2026] 127.0.0.1:40112 [200]: GET /",
         '[2026-11-23 01:00:00] local.ERROR: no stock {"order":42} []',
+        "ERROR - 2026-11-23 01:00:00 --> Severity: Notice --> Undefined variable: x /var/www/a.php 3",
+        r"2026-11-23 01:00:00 [203.0.113.7][42][-][error][yii\db\Exception] SQLSTATE[HY000]",
+        "[2026-11-23 01:00:00 #812.0]\tINFO\tServer is reload all workers now",
+        "2026-11-23 01:00:00 Error: Controller class Cart could not be found.",
+        "2026-11-23T01:00:00+00:00 ERR (3): no stock",
     ),
 )
-"""`error_log` of PHP and PHP-FPM, and Monolog's `LineFormatter`, which Laravel and Symfony use. The context and extra
-data of Monolog stay in the message."""
+"""`error_log` of PHP and PHP-FPM; Monolog's `LineFormatter`, which Laravel and Symfony use; the frameworks that the
+comments name. The context and extra data of Monolog stay in the message."""
 
 _RUST_LEVEL = r"(?P<level>TRACE|DEBUG|INFO|WARN|ERROR)"
 _RUST_THREAD = r"(?P<thread>[^ :\n]++)"
 _RUST_THREAD_ID = rf"ThreadId\({THREAD_ID}\)"
-_RUST_PLACE = r"(?:(?P<file>[\w./@-]+\.rs):(?P<line>\d{1,9}):)?"
+_RUST_FILE = r"(?P<file>[\w./@-]+\.rs):(?P<line>\d{1,9})"
+_RUST_PLACE = rf"(?:{_RUST_FILE}:)?"
+_RUST_CLOCK = rf"(?P<time>(?:{DAY}T)?{CLOCK}){FRACTION}{ZONE}?"
 _RUST_TARGET = rf"(?P<logger>\w++(?:::\w++)*+):(?: {_RUST_PLACE})?"
 _RUST_PATH = rf"(?P<logger>\w++(?:::\w++)++):(?: {_RUST_PLACE})?"
 
@@ -218,6 +333,13 @@ RUST = LogFormat(
         rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} +(?:{_RUST_THREAD} +)?{_RUST_THREAD_ID} {_RUST_TARGET} {MESSAGE}",
         rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} +{_RUST_THREAD} +{_RUST_PATH} {MESSAGE}",
         rf"\[ *(?P<uptime>\d{{1,9}}\.\d{{1,9}})s\] +{_RUST_LEVEL} (?:{_RUST_THREAD_ID} )?{_RUST_TARGET} {MESSAGE}",
+        # simplelog, which writes the thread, the target and the place only for some levels; flexi_logger.
+        rf"{_RUST_CLOCK} \[{_RUST_LEVEL} *\] \({THREAD_ID}\) (?P<logger>\w++(?:::\w++)*+): "
+        rf"(?:\[{_RUST_FILE}\] )?{MESSAGE}",
+        rf"{_RUST_CLOCK} \[{_RUST_LEVEL} *\] (?P<logger>\w++(?:::\w++)++): (?:\[{_RUST_FILE}\] )?{MESSAGE}",
+        rf"(?P<time>{CLOCK}) \[{_RUST_LEVEL} *\] {MESSAGE}",
+        rf"(?:\[{ISO}{FRACTION} {ZONE}\] )?{_RUST_LEVEL} +\[(?P<logger>\w++(?:::\w++)++)\] (?:{_RUST_FILE}: )?"
+        rf"{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -241,9 +363,13 @@ RUST = LogFormat(
         "2026-11-23T01:00:00.123456Z  INFO main ThreadId(01) shop::web: src/web.rs:42: listening",
         "2026-11-23T01:00:00.123456Z  INFO tokio-runtime-worker shop::web: listening",
         "[   123.456789s]  INFO ThreadId(01) linkerd_app: listening",
+        "01:00:00 [TRACE] (2) shop::web: [src/web.rs:42] polled",
+        "2026-11-23T01:00:00.123456Z [WARN] shop::db: slow",
+        "01:00:00 [INFO] listening on 8080",
+        "[2026-11-23 01:00:00.123456 +00:00] INFO [shop::web] src/web.rs:42: listening",
     ),
 )
-"""env_logger, the `fmt` layer of tracing, fern and log4rs."""
+"""env_logger, the `fmt` layer of tracing, fern, log4rs, simplelog and flexi_logger."""
 
 _NET_LEVEL = r"(?P<level>trce|dbug|info|warn|fail|crit)"
 _SERILOG_LEVEL = r"(?P<level>VRB|DBG|INF|WRN|ERR|FTL|Verbose|Debug|Information|Warning|Error|Fatal)"
@@ -259,6 +385,10 @@ DOTNET = LogFormat(
         rf"{ISO}{FRACTION}\|(?:(?P<event>\d{{1,10}})\|)?{_NLOG_LEVEL}\|(?P<logger>[^|\n]*+)\|{MESSAGE}",
         rf"{ISO}{FRACTION} \[(?P<thread>[^\]\n]++)\] {_NLOG_LEVEL} +(?P<logger>[^ \n]++)"
         rf"(?: \[(?P<extra>[^\]\n]*+)\])? - {MESSAGE}",
+        # The console formatter for systemd; Serilog with the thread, as in Jellyfin.
+        rf"<(?P<level>[2-7])>(?P<logger>[\w.+`]++)\[(?P<event>-?\d{{1,10}})\] {MESSAGE}",
+        rf"\[(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}(?: ?{ZONE})?\] \[{_SERILOG_LEVEL}\] "
+        rf"\[(?P<thread>\d{{1,9}})\] (?:(?P<logger>[\w.]++): )?{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -274,6 +404,8 @@ DOTNET = LogFormat(
         "[01:00:00 INF] Now listening on: http://[::]:8080",
         "2026-11-23 01:00:00.1234|INFO|Shop.Orders|order accepted",
         "2026-11-23 01:00:00,123 [1] INFO  Shop.Orders [(null)] - order accepted",
+        "<6>Shop.Orders[0] order accepted",
+        "[01:00:00] [INF] [12] Main: Jellyfin version: 10.9",
     ),
 )
 """Microsoft.Extensions.Logging's console, in one line or, with the preset `dotnet`, in two; Serilog's file and

@@ -15,6 +15,9 @@ LEVEL = r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SE
 LEVEL_WORD = r"(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe|panic)"
 """The usual names of levels, in upper or lower case."""
 
+NO_LEVEL = rf"(?![\[(<]?{LEVEL_WORD}\b)"
+"""The text does not begin with a level, which a pattern with any text would hide in the message."""
+
 PID = r"(?P<pid>\d{1,18})"
 THREAD_ID = r"(?P<thread_id>\d{1,18})"
 WORD = r"[^ \n]++"
@@ -23,3 +26,9 @@ STATUS = r"(?P<status>[1-9]\d\d)"
 MESSAGE = r"(?P<message>.*+)"
 EXTRA = r"(?: ++(?P<extra>[^\n]++))?"
 """The rest of a line, which the format does not define."""
+
+CTIME = rf"{WEEKDAY} (?P<time>{MONTH} [ 0123]\d {CLOCK}) (?P<year>\d{{4}})"
+"""The time as ctime(3) writes it: `Mon Nov 23 01:00:00 2026`."""
+
+RFC3164_TIME = rf"(?P<time>{MONTH} (?: ?\d|\d\d) {CLOCK}){FRACTION}"
+"""The time of RFC 3164, which has no year, also with a fraction."""

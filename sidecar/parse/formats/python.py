@@ -17,7 +17,8 @@ _REQUEST = r'"(?P<method>[A-Z]++) (?P<path>[^ "\n]++) HTTP/(?P<version>[\d.]{1,8
 PYTHON = LogFormat(
     "Python's logging",
     (
-        rf"{ISO}{FRACTION} +- +(?P<logger>[^ \n]++) +- +{_LEVEL} +- +{MESSAGE}",
+        rf"{ISO}{FRACTION}(?: {ZONE})? +- +(?P<logger>[^ \n]++) +- +(?:(?P<line>\d{{1,9}}) +- +)?{_LEVEL} +- +"
+        rf"{MESSAGE}",
         rf"{ISO}{FRACTION} +\[?{_LEVEL}\]? +(?P<logger>[^ :\n]++): {MESSAGE}",
         rf"{_LEVEL}:(?P<logger>[^ :\n]++):{MESSAGE}",
         # uvicorn: requests, and other messages.
@@ -40,7 +41,9 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION}Z? \[{_ANY_LEVEL} *\] (?P<message>(?:[^\n]*?\S)?) {{2,}}+(?:\[(?P<logger>[\w.]++)\] *)?"
         rf"(?P<extra>[\w.]++=[^\n]++)",
         rf"{ISO}{FRACTION}Z? \[{_ANY_LEVEL} *\] {MESSAGE}",
-        # OpenStack, also with the file name at the beginning of the line.
+        # Odoo, with the name of the database; OpenStack, also with the file name at the beginning of the line.
+        rf"{ISO}{FRACTION} {PID} {_LEVEL} (?P<database>[^ .\n]++) "
+        rf"(?P<logger>(?:odoo|openerp|werkzeug|\w++\.)[\w.]*+): {MESSAGE}",
         rf"(?:[\w.-]++\.log\S{{0,40}} )?{ISO}{FRACTION} {PID} {_LEVEL} (?P<logger>[\w.]++) {MESSAGE}",
         # Django's manual and tutorials, IPython and Tornado.
         rf"{_LEVEL} {ISO}{FRACTION} (?P<logger>[\w.]++) {PID} (?P<thread>\d{{1,18}}) {MESSAGE}",
@@ -55,10 +58,20 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION} (?P<logger>[\w.]++) *\[{PID}\]: {_LEVEL} +{MESSAGE}",
         rf"{ISO}{FRACTION} \[(?P<logger>[\w.-]++) *:(?P<line>\d{{1,9}}) *\]\[{_LEVEL} *\]"
         rf"(?:\[{PID}\])? {MESSAGE}",
+        # cloud-init; Ansible; Twisted; Prefect; vLLM; Deluge; Alembic.
+        rf"{ISO}{FRACTION} - (?P<file>[\w.-]+\.py)\[{_LEVEL}\]: {MESSAGE}",
+        rf"{ISO}{FRACTION} p={PID} u=(?P<user>[^ \n]++) (?:n=(?P<logger>[^ \n]++) )?\| {MESSAGE}",
+        rf"(?P<time>{DAY}T{CLOCK})(?P<zone>[+-]\d{{4}}) "
+        r"\[(?:-|(?P<logger>\w++(?:[.,][^\]#\n]++|(?=#))))(?:#(?P<level>debug|info|warn|error|critical))?\] "
+        rf"{MESSAGE}",
+        rf"(?P<time>{CLOCK}){FRACTION} \| {_LEVEL} *\| (?P<logger>[^|\n]+?) - {MESSAGE}",
+        rf"{_LEVEL} (?P<time>[01]\d-[0-3]\d {CLOCK}) \[?(?P<file>[\w./-]+\.py):(?P<line>\d{{1,9}})\] {MESSAGE}",
+        rf"(?P<time>{CLOCK}){FRACTION} \[{_LEVEL} *\]\[(?P<logger>[\w.]++) *:(?P<line>\d{{1,9}}) *\] {MESSAGE}",
+        rf"{_LEVEL} {{1,6}}\[(?P<logger>[a-z]\w*+(?:\.\w++)++)\] {MESSAGE}",
         # Time, name, level without dashes; time, level, message, with dashes and without.
-        rf"{ISO}{FRACTION} +\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}\]?:? +{MESSAGE}",
+        rf"{ISO}{FRACTION} +\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}(?: *+\])?:? +{MESSAGE}",
         rf"\[?{ISO}{FRACTION}\]? +- +{_LEVEL} +- +{MESSAGE}",
-        rf"\[?{ISO}{FRACTION}{ZONE}?\]? +\[?{_LEVEL}\]?:? +(?:- +)?{MESSAGE}",
+        rf"\[?{ISO}{FRACTION}{ZONE}?\]? +\[?{_LEVEL}(?: *+\])?:? +(?:- +)?{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -68,6 +81,8 @@ PYTHON = LogFormat(
         number_field("process.thread.id", "thread"),
         text_field("process.thread.name", "thread_name"),
         text_field("process.name", "process"),
+        text_field("user.name", "user"),
+        text_field("odoo.database", "database"),
         address_field("source.address", "client", lambda client: client.strip("[]")),
         number_field("source.port", "port"),
         text_field("http.request.method", "method"),
@@ -93,6 +108,7 @@ PYTHON = LogFormat(
         "2026-11-23 01:00:00.123 | INFO     | shop.db:connect:42 - connected",
         "2026-11-23 01:00:00 [info     ] order accepted                 [shop.orders] order=42 items=3",
         "2026-11-23 01:00:00 [info     ] order accepted",
+        "2026-11-23 01:00:00,123 812 INFO shop odoo.modules.loading: loading 42 modules...",
         "2026-11-23 01:00:00.008 25746 INFO nova.osapi_compute.wsgi.server [req-38101a0b] GET /v2 status: 200",
         "INFO 2026-11-23 01:00:00,123 views 812 140223 order accepted",
         "[23/Nov/2026 01:00:00] INFO [shop.views:42] order accepted",
@@ -101,6 +117,13 @@ PYTHON = LogFormat(
         "2026-11-23 01:00:00.123 WARNING (MainThread) [homeassistant.loader] We found a custom integration",
         "2026-11-23 01:00:00,123 fail2ban.actions        [812]: NOTICE  [sshd] Ban 203.0.113.7",
         "2026-11-23 01:00:00,123 [salt.loader      :42  ][INFO    ][812] loaded",
+        "2026-11-23 01:00:00,123 - util.py[DEBUG]: Running command ['mount']",
+        "2026-11-23 01:00:00,123 p=812 u=ann n=ansible | PLAY [all] ****",
+        "2026-11-23T01:00:00+0000 [twisted.web.server.Site#info] Starting factory",
+        "01:00:00.123 | INFO    | Flow run 'red-cat' - Created task run",
+        "INFO 11-23 01:00:00 [api_server.py:42] vLLM API server version 0.8",
+        "01:00:00 [INFO    ][deluge.core.daemon               :155 ] Deluge daemon starting",
+        "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
         "2026-11-23 01:00:00,123 shop.db WARNING slow",
         "2026-11-23 01:00:00,123 - ERROR - could not connect",
         "2026-11-23 01:00:00,123 ERROR could not connect: timeout",

@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, ISO, LEVEL_WORD, MESSAGE, MONTH, WORD
+from sidecar.parse.formats.pieces import CLOCK, ISO, LEVEL_WORD, MESSAGE, MONTH, NO_LEVEL, WORD
 from sidecar.parse.row_templates import json_field, number_field, text_field
 
 _SEVERITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug")
@@ -66,7 +66,10 @@ SYSLOG = LogFormat(
         rf"(?:{_PRI})?{_ISO} (?P<app>[^\[: \n]++)\[(?P<proc>[^\]\n]++)\]: ?{MESSAGE}",
         rf"(?:{_PRI})?{_RFC3164} {_HOST} {_TAG_OF_WORDS}{MESSAGE}",
         rf"(?:{_PRI})?{_RFC3164} {_HOST} {_TAG_WITHOUT_COLON}{MESSAGE}",
-        rf"(?:{_PRI})?{_RFC3164} {_HOST} {MESSAGE}",
+        # Without a tag, the first word may be part of the message.
+        rf"{_PRI}{_RFC3164} {_HOST} {MESSAGE}",
+        rf"{_RFC3164} {_HOST} +(?=-{{2,3}} |(?:last )?message repeated |exiting on signal ){MESSAGE}",
+        rf"{_RFC3164} {NO_LEVEL}{MESSAGE}",
         rf"{_PRI}{_TAG}{MESSAGE}",
     ),
     (
@@ -94,11 +97,14 @@ SYSLOG = LogFormat(
         "2026-11-23T01:00:00Z backup[77]: done",
         "Nov 23 01:00:00 web-1 syslogd 1.4.1: restart.",
         "Nov 23 01:00:00 mac-1 sandboxd[812] ([94]): rule denied",
+        "<13>Nov 23 01:00:00 web-1 backup done",
         "Nov 23 01:00:00 web-1 last message repeated 3 times",
+        "Nov 23 01:00:00 Listening for queries on 192.0.2.7:53",
         "<13>backup[77]: done",
     ),
 )
 """RFC 5424 §6, and these variants: fractions of nine digits, where the RFC allows six; no priority and version.
 
 RFC 3164 §4.1, and these variants: no priority, as in files; RFC 3339 times, as of rsyslog's `RSYSLOG_FileFormat`; no
-host; a space or a version in the tag. The last pattern but one matches messages without a tag."""
+host; a space or a version in the tag. Without a priority and a tag, the first word is a host only before usual
+messages without a tag, because programs such as PowerDNS write neither a host nor a tag."""

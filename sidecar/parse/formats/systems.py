@@ -1,9 +1,9 @@
-"""Logs of the kernel, its audit system, dpkg and Android."""
+"""Logs of the kernel, its audit system, package managers and Android."""
 
 from __future__ import annotations
 
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, FRACTION, ISO, MESSAGE, MONTH, PID, THREAD_ID, WEEKDAY, WORD
+from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, MESSAGE, MONTH, PID, THREAD_ID, WEEKDAY, WORD
 from sidecar.parse.row_templates import decimal_field, number_field, text_field
 
 AUDITD = LogFormat(
@@ -23,15 +23,31 @@ AUDITD = LogFormat(
 """`/var/log/audit/audit.log`. The fields of a record are not parsed; they stay in the message."""
 
 DPKG = LogFormat(
-    "dpkg",
+    "dpkg, APT, pacman or yum",
     (
         rf"{ISO} (?P<message>(?P<action>startup|status|install|upgrade|configure|trigproc|disappear|remove|purge"
         r"|conffile) .*+)",
+        # The history of APT; pacman; yum.
+        rf"(?P<message>(?:Start|End)-Date: (?P<time>{DAY} {{1,2}}{CLOCK}))",
+        rf"(?P<message>Start-Date: (?P<time>{DAY} {{1,2}}{CLOCK})\n.*+)",
+        rf"\[(?P<time>{DAY}T{CLOCK})(?P<zone>[+-]\d{{4}})\] \[(?P<tool>PACMAN|ALPM(?:-SCRIPTLET)?)\] {MESSAGE}",
+        rf"(?P<time>{MONTH} [0-3]\d {CLOCK}) "
+        r"(?P<message>(?:Installed|Updated|Erased|Upgraded|Dep-Installed): [^\n]++)",
     ),
-    (text_field("message", "message"), text_field("dpkg.action", "action")),
-    examples=("2026-11-23 01:00:00 status installed libc6:amd64 2.41-12",),
+    (
+        text_field("message", "message"),
+        text_field("dpkg.action", "action"),
+        text_field("process.name", "tool", str.lower),
+    ),
+    examples=(
+        "2026-11-23 01:00:00 status installed libc6:amd64 2.41-12",
+        "Start-Date: 2026-11-23  01:00:00",
+        "Start-Date: 2026-11-23  01:00:00\nCommandline: apt-get install -y curl\nEnd-Date: 2026-11-23  01:00:02",
+        "[2026-11-23T01:00:00+0000] [ALPM] upgraded curl (8.4.0-1 -> 8.5.0-1)",
+        "Nov 23 01:00:00 Installed: curl-8.5.0-1.el9.x86_64",
+    ),
 )
-"""`/var/log/dpkg.log`."""
+"""`/var/log/dpkg.log`, APT's `history.log`, and the logs of pacman and yum."""
 
 _KERNEL_LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
 _KERNEL_PRIORITY = (

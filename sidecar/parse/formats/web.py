@@ -1,4 +1,4 @@
-"""Error logs of nginx and Apache, and access logs of HAProxy, Squid, uWSGI and AWS."""
+"""Error logs of nginx and Apache, and access logs of HAProxy, Envoy, Squid, uWSGI and AWS."""
 
 from __future__ import annotations
 
@@ -166,8 +166,13 @@ SQUID = LogFormat(
         rf"(?:000|{STATUS}) (?P<bytes>\d{{1,18}}) (?:-|(?P<method>[A-Z]++)|NONE) (?P<url>{WORD}) (?:-|"
         rf"(?P<user>{WORD})) "
         rf"(?P<hierarchy>[A-Z_]++)/(?:-|(?P<peer>{WORD})) (?:-|(?P<type>{WORD})){EXTRA}",
+        # cache.log.
+        rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK})(?: (?P<process>kid\d{{1,4}}))?\| "
+        rf"(?:(?P<level>WARNING|ERROR|FATAL): )?{MESSAGE}",
     ),
     (
+        text_field("message", "message"),
+        text_field("process.name", "process"),
         address_field("source.address", "client"),
         text_field("user.name", "user"),
         text_field("http.request.method", "method"),
@@ -179,14 +184,58 @@ SQUID = LogFormat(
         text_field("squid.result_code", "result"),
         text_field("squid.hierarchy_code", "hierarchy"),
         json_field("squid.duration_ms", "took", lambda digits: str(int(digits))),
+        text_field("log.level", "level", str.lower),
         text_field("log.extra", "extra"),
     ),
     examples=(
         "1795395600.123     87 203.0.113.7 TCP_MISS/200 4812 GET http://www.example.com/ - "
         "HIER_DIRECT/192.0.2.10 text/html",
+        "2026/11/23 01:00:00 kid1| WARNING: no_suid: setuid(0): (1) Operation not permitted",
     ),
 )
-"""The native format of Squid's access log, `logformat squid`."""
+"""The native format of Squid's access log, `logformat squid`, and `cache.log`."""
+
+_ENVOY_COUNTS = r"(?P<received>\d{1,18}) (?P<sent>\d{1,18}) (?P<total_ms>\d{1,9}) (?:-|(?P<service_ms>\d{1,9})) "
+_QUOTED = r'"(?:-|(?P<{0}>[^"\n]*+))"'
+
+ENVOY = LogFormat(
+    "Envoy's access log",
+    (
+        rf'\[(?P<time>{DAY}T{CLOCK})\.(?P<fraction>\d{{1,9}})(?P<zone>Z)\] "(?:-|(?P<method>[A-Z]++)) '
+        rf'(?:-|(?P<url>[^" \n]++)) (?:-|HTTP/(?P<version>[\d.]{{1,8}}))" (?:0|{STATUS}) '
+        r"(?:-|(?P<flags>[A-Z][A-Za-z,]*+)) "
+        rf'(?:(?:-|(?P<details>[^ "\n]++)) (?:-|(?P<termination>[^ "\n]++)) {_QUOTED.format("failure")} )?'
+        + _ENVOY_COUNTS
+        + " ".join(_QUOTED.format(name) for name in ("forwarded", "agent", "request", "host", "upstream"))
+        + EXTRA,
+    ),
+    (
+        text_field("http.request.method", "method"),
+        text_field("http.request.id", "request"),
+        number_field("http.request.bytes", "received"),
+        text_field("http.version", "version"),
+        number_field("http.response.status_code", "status"),
+        number_field("http.response.bytes", "sent"),
+        text_field("url.original", "url"),
+        text_field("url.domain", "host"),
+        text_field("user_agent.original", "agent"),
+        text_field("envoy.response_flags", "flags"),
+        text_field("envoy.response_code_details", "details"),
+        text_field("envoy.termination_details", "termination"),
+        text_field("envoy.transport_failure", "failure"),
+        text_field("envoy.forwarded_for", "forwarded"),
+        text_field("envoy.upstream_host", "upstream"),
+        number_field("envoy.duration_ms", "total_ms"),
+        number_field("envoy.upstream_service_time_ms", "service_ms"),
+        text_field("log.extra", "extra"),
+    ),
+    examples=(
+        '[2026-11-23T01:00:00.123Z] "GET /cart HTTP/1.1" 503 UF,URX upstream_reset_before_response_started - "-" 0 '
+        '91 12 - "203.0.113.7" "curl/8.5" "0a1b-1" "shop.example" "192.0.2.7:8080" outbound|80||shop - default',
+    ),
+)
+"""The default access log of Envoy and that of Istio. Istio's names and addresses after the upstream host are kept in
+`log.extra`."""
 
 UWSGI = LogFormat(
     "uWSGI",

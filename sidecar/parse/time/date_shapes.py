@@ -37,6 +37,7 @@ _SHAPES = (
 )
 _PROGRAM_SHAPES = (
     rf"(?P<short>\d\d)/(?P<month>\d\d)/(?P<day>\d\d) {_CLOCK}",
+    rf"(?P<month>\d?\d)/(?P<day>\d?\d)/(?P<year>\d{{4}}),? {_CLOCK}",
     rf"(?P<short>\d\d)(?P<month>\d\d)(?P<day>\d\d) +(?:{_CLOCK}|(?P<digits>\d{{6}}))",
     rf"(?P<month>\d\d)-?(?P<day>\d\d) {_CLOCK}",
     _CLOCK,

@@ -1,0 +1,177 @@
+"""Log files of daemons with a custom layout: printing, files, directories, networks, telephony, monitoring."""
+
+from __future__ import annotations
+
+from sidecar.parse.format_parser import LogFormat
+from sidecar.parse.formats.pieces import (
+    CLOCK,
+    CTIME,
+    DAY,
+    FRACTION,
+    ISO,
+    MESSAGE,
+    MONTH,
+    NO_LEVEL,
+    PID,
+    RFC3164_TIME,
+    ZONE,
+)  # fmt: skip
+from sidecar.parse.row_templates import decimal_field, number_field, text_field
+from sidecar.parse.time.date_shapes import local_time
+
+_LEVELS = {
+    "X": "emergency", "A": "alert", "C": "critical", "E": "error", "W": "warning", "N": "notice", "I": "info",
+    "D": "debug", "d": "debug", "EMER": "emergency", "ERR": "error", "DBG": "debug", "WARN": "warning",
+    "information": "info", "EE": "error", "WW": "warning", "II": "info", "!!": "notice", "NI": "warning",
+    "0x0010": "fatal", "0x0020": "critical", "0x0040": "error", "0x0080": "warning", "0x0100": "info",
+}  # fmt: skip
+_UPPER_LEVEL = (
+    r"(?P<level>TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRIT|CRITICAL|ALERT|EMERG|FATAL"
+    r"|SECURITY|CONSOLE|DTMF|FAX)"
+)
+_LOWER_LEVEL = (
+    r"(?P<level>trace|debug|info|information|notice|warn|warning|error|err|crit|critical|alert|emerg|fatal)"
+)
+_SLASHED_TIME = rf"(?P<time>\d{{4}}[-/][01]\d[-/][0-3]\d {CLOCK}){FRACTION}"
+_SOURCE = r"(?P<file>[\w/-]++\.(?:cc?|cpp|h)):(?P<line>\d{1,9})"
+
+
+def _to_iso(text: str, year: str, now: float) -> str:
+    """Return a time such as 20261123:010000 in ISO 8601, and any other as `local_time` does."""
+    if text[8:9] == ":" and text[:8].isdigit():
+        text = f"{text[:8]}T{text[9:]}"
+    return local_time(text, year, now)
+
+
+DAEMONS = LogFormat(
+    "daemons with a custom layout",
+    (
+        # CUPS.
+        rf"(?P<level>[XACEWNIDd]) \[(?P<time>[0-3]\d/{MONTH}/\d{{4}}:{CLOCK}){FRACTION} {ZONE}\] {MESSAGE}",
+        # Samba: the message is in the next lines.
+        rf"\[(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}){FRACTION}, {{1,2}}(?P<verbosity>\d{{1,2}})(?:, pid={PID})?"
+        rf"(?P<extra>, [^\]\n]*+)?\] (?P<file>[^:\n]++):(?P<line>\d{{1,9}})\((?P<function>[^)\n]*+)\){MESSAGE}",
+        # vsftpd, FreeRADIUS.
+        rf"{CTIME} \[pid {PID}\] (?:\[(?P<user>[^\]\n]++)\] )?{MESSAGE}",
+        rf"{CTIME} : (?:(?P<level>Info|Error|Warning|Debug)|(?P<logger>Auth|Proxy|Acct)): {MESSAGE}",
+        # strongSwan.
+        rf"(?P<time>{MONTH} [ 0-3]\d {CLOCK}|{DAY}[T ]{CLOCK}){FRACTION} (?P<thread>\d\d)\[(?P<logger>[A-Z]{{3}})\] "
+        rf"(?:<(?P<connection>[^>\n]++)> )?{MESSAGE}",
+        # Unbound; Kea; Knot.
+        rf"\[?(?P<time>1\d{{9}}|{MONTH} [ 0-3]\d {CLOCK}|{DAY}T{CLOCK}){FRACTION}{ZONE}?\]? (?P<process>unbound)"
+        rf"\[{PID}:(?P<thread>[0-9a-f]{{1,9}})\] {_LOWER_LEVEL}: {MESSAGE}",
+        rf"{ISO}{FRACTION} {_UPPER_LEVEL} +\[(?P<logger>[\w.-]++)/{PID}(?:\.(?P<thread>\d{{1,18}}))?\] {MESSAGE}",
+        rf"(?P<time>{DAY}T{CLOCK}){FRACTION}{ZONE} {_LOWER_LEVEL}: (?:\[(?P<logger>[\w.-]++)\] )?{MESSAGE}",
+        # 389 Directory Server; SSSD; MIT Kerberos.
+        rf"\[(?P<time>[0-3]\d/{MONTH}/\d{{4}}:{CLOCK}){FRACTION} {ZONE}\] - {_UPPER_LEVEL} - (?P<logger>[^ \n]++) - "
+        rf"{MESSAGE}",
+        rf"\((?P<time>{DAY} [ 012]\d:[0-5]\d:[0-6]\d)(?::(?P<fraction>\d{{6}}))?\): \[(?P<process>[^ \n]+)\] "
+        rf"\[(?P<function>\w++)\] \((?:(?P<level>0x00[1248]0|0x0100)|0x[0-9a-f]{{4,8}})\): {MESSAGE}",
+        rf"\({CTIME}\) \[(?P<process>[^ \n]+)\] \[(?P<function>\w++)\] "
+        rf"\((?:(?P<level>0x00[1248]0|0x0100)|0x[0-9a-f]{{4,8}})\): {MESSAGE}",
+        rf"{RFC3164_TIME} (?P<host>[\w.-]++) (?P<process>krb5kdc|kadmind)\[{PID}\]\((?P<level>\w++)\): {MESSAGE}",
+        # Asterisk and FreeSWITCH.
+        rf"\[(?P<time>{MONTH} [ 0-3]\d {CLOCK}|{DAY} {CLOCK}){FRACTION}\] {_UPPER_LEVEL}\[{PID}\]"
+        r"(?:\[(?P<connection>C-[0-9a-f]++)\])?:? (?P<file>[\w/-]++\.\w++)(?::(?P<line>\d{1,9}))?"
+        rf"(?: (?P<function>\w++))?: {MESSAGE}",
+        rf"(?:(?P<connection>[0-9a-f]{{8}}-[0-9a-f-]{{27}}) )?{ISO}{FRACTION} (?:\d{{1,3}}\.\d\d% )?"
+        rf"\[{_UPPER_LEVEL}\] (?P<file>[\w-]++\.\w++):(?P<line>\d{{1,9}}) {MESSAGE}",
+        # Envoy; Fluent Bit and collectd.
+        rf"\[{ISO}{FRACTION}\]\[{PID}\]\[{_LOWER_LEVEL}\]\[(?P<logger>[^\]\n]++)\] (?:\[(?P<file>[^:\]\n]++):"
+        rf"(?P<line>\d{{1,9}})\] )?{MESSAGE}",
+        rf"\[{_SLASHED_TIME}(?: ?{ZONE})?\] \[ *{_LOWER_LEVEL}\] {MESSAGE}",
+        # Icinga; Zabbix; Nagios; OSSEC and Wazuh.
+        rf"\[{ISO} {ZONE}\] {_LOWER_LEVEL}/(?P<logger>\w++): {MESSAGE}",
+        rf" *{PID}:(?P<time>\d{{8}}:\d{{6}})\.(?P<fraction>\d{{3}}) {MESSAGE}",
+        r"\[(?P<time>1\d{9})\] (?:(?P<level>Warning|Error): |(?=[A-Z][A-Z -]{3,40}: |Auto-save |Nagios ))"
+        rf"{MESSAGE}",
+        rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}) (?P<process>(?:ossec|wazuh)[\w-]*+(?::[\w-]++)?)"
+        rf"(?:\[{PID}\] {_SOURCE} at (?P<function>[\w:]++)\(\))?: {_UPPER_LEVEL}: {MESSAGE}",
+        # libvirt; VMware; Open vSwitch; BIRD.
+        rf"{ISO}{FRACTION}{ZONE}: {PID}: {_LOWER_LEVEL} : {MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} (?P<level>info|warning|error|verbose|trivia|panic) (?P<process>[\w-]++)\[{PID}\] "
+        rf"(?:\[Originator@6876 (?P<extra>[^\]\n]++)\] )?{MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE}\|\d{{5,9}}\|(?P<logger>[\w()-]++)\|(?P<level>EMER|ERR|WARN|INFO|DBG)\|{MESSAGE}",
+        rf"{ISO}{FRACTION} <(?P<level>TRACE|DBG|INFO|WARN|ERR|FATAL|BUG|RMT|AUTH)> {MESSAGE}",
+        # ProxySQL; MaxScale; Aerospike; ArangoDB; Microsoft SQL Server.
+        rf"{ISO}{FRACTION} {_SOURCE}:(?P<function>\w++)\(\): \[{_UPPER_LEVEL}\] {MESSAGE}",
+        rf"{ISO}{FRACTION} {{2,}}{_LOWER_LEVEL} *: {MESSAGE}",
+        rf"(?P<time>{MONTH} [0-3]\d \d{{4}} {CLOCK}){FRACTION} {ZONE}: {_UPPER_LEVEL} \((?P<logger>[\w-]++)\): "
+        rf"(?:\({_SOURCE}\) )?{MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} \[{PID}(?:-\d{{1,9}})?\] {_UPPER_LEVEL} (?:\[[0-9a-f]{{4,6}}\] )?"
+        rf"\{{(?P<logger>\w++)\}} {MESSAGE}",
+        rf"(?P<time>{DAY} {CLOCK}){FRACTION} (?P<process>Server|Logon|Backup|spid\d{{1,9}}s?) {{2,}}{MESSAGE}",
+        # Plex; ROS; Kamailio.
+        rf"(?P<time>{MONTH} [0-3]\d, \d{{4}} {CLOCK}){FRACTION} \[(?P<thread>[^\]\n]++)\] {_UPPER_LEVEL} - {MESSAGE}",
+        rf"\[{_UPPER_LEVEL} *\] \[(?P<time>1\d{{9}})\.(?P<fraction>\d{{1,9}})\](?: \[(?P<logger>[^\]\n]++)\])?: "
+        rf"{MESSAGE}",
+        rf" *\d{{1,4}}\({PID}\) (?P<level>ALERT|BUG|CRITICAL|ERROR|WARNING|NOTICE|INFO|DEBUG): {MESSAGE}",
+        # X.Org: seconds since its start.
+        r"\[(?=[ \d.]{10,14}\]) *(?P<uptime>\d{1,9}\.\d{3})\] "
+        r"(?:\((?:(?P<level>EE|WW|II|NI|!!)|--|\*\*|==|\+\+|\?\?)\) )?"
+        rf"{MESSAGE}",
+        # ntpd; rsync; lighttpd; Mosquitto.
+        rf"(?P<time>[ 0-3]\d {MONTH} {CLOCK}) (?P<process>[\w-]++)\[{PID}\]: {MESSAGE}",
+        rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}) \[{PID}\] {NO_LEVEL}{MESSAGE}",
+        rf"{ISO}: \((?P<file>[\w/-]++\.c)\.(?P<line>\d{{1,9}})\) {MESSAGE}",
+        rf"(?P<time>1\d{{9}}|{DAY}T{CLOCK}): {NO_LEVEL}{MESSAGE}",
+    ),
+    (
+        text_field("message", "message", str.strip),
+        text_field("process.name", "process"),
+        number_field("process.pid", "pid"),
+        text_field("process.thread.name", "thread"),
+        decimal_field("process.uptime", "uptime"),
+        text_field("user.name", "user"),
+        text_field("daemons.connection", "connection"),
+        number_field("samba.verbosity", "verbosity"),
+        text_field("log.level", "level", lambda level: _LEVELS.get(level, level.lower())),
+        text_field("log.logger", "logger"),
+        text_field("log.origin.file.name", "file"),
+        number_field("log.origin.file.line", "line"),
+        text_field("log.origin.function", "function"),
+        text_field("log.syslog.hostname", "host"),
+        text_field("log.extra", "extra", lambda text: text.strip(", ")),
+    ),
+    to_iso=_to_iso,
+    examples=(
+        "E [23/Nov/2026:01:00:00 +0000] [Job 42] Stopping job because the scheduler could not execute a filter.",
+        "[2026/11/23 01:00:00.123456,  1] ../../source3/smbd/server.c:1741(main)\n  smbd version 4.19.3 started.",
+        'Mon Nov 23 01:00:00 2026 [pid 812] [ann] OK LOGIN: Client "203.0.113.7"',
+        "Mon Nov 23 01:00:00 2026 : Info: Ready to process requests",
+        "Nov 23 01:00:00 13[IKE] <shop|1> IKE_SA shop[1] established",
+        "[1795395600] unbound[812:0] info: start of service (unbound 1.19.0).",
+        "2026-11-23 01:00:00.123 INFO  [kea-dhcp4.dhcp4/812.140223] DHCP4_STARTED Kea DHCPv4 server started",
+        "2026-11-23T01:00:00+0000 info: [shop.example.] zone file loaded, serial 42",
+        "[23/Nov/2026:01:00:00.123456789 +0000] - INFO - slapd_daemon - slapd started.",
+        "(2026-11-23  1:00:00): [be[example.com]] [sbus_remove_timeout] (0x0040): no reply",
+        "(Mon Nov 23 01:00:00 2026) [sssd[nss]] [nss_cmd_getbynam] (0x0100): Running command",
+        "Nov 23 01:00:00 kdc-1 krb5kdc[812](info): AS_REQ (8 etypes) 203.0.113.7: ISSUE",
+        "[Nov 23 01:00:00] NOTICE[812]: chan_sip.c:24478 handle_request_register: Registration failed",
+        "2026-11-23 01:00:00.123456 97.53% [NOTICE] switch_channel.c:1142 New Channel sofia/internal/ann",
+        "[2026-11-23 01:00:00.123][1][info][main] [source/server/server.cc:404] initializing epoch 0",
+        "[2026/11/23 01:00:00] [ info] [fluent bit] version=3.1.0, commit=0a1b, pid=1",
+        "[2026-11-23 01:00:00 +0000] information/cli: Icinga application loader (version: r2.14.0-1)",
+        "   812:20261123:010000.123 server #0 started [main process]",
+        "[1795395600] Warning: Return code of 127 for check of service 'HTTP' on host 'web-1' was out of bounds",
+        "2026/11/23 01:00:00 ossec-syscheckd: INFO: Started (pid: 812).",
+        "2026-11-23 01:00:00.123+0000: 812: error : virNetSocketReadWire:1791 : End of file while reading data",
+        "2026-11-23T01:00:00.123Z info hostd[812] [Originator@6876 sub=Vimsvc.TaskManager opID=0a1b] Task Created",
+        "2026-11-23T01:00:00.123Z|00042|bridge|INFO|bridge br-int: added interface eth0 on port 1",
+        "2026-11-23 01:00:00.123 <INFO> Started",
+        "2026-11-23 01:00:00 MySQL_Monitor.cpp:42:monitor_connect(): [ERROR] Server 192.0.2.7:3306 timed out",
+        "2026-11-23 01:00:00   notice : (shop-service); Loaded server states",
+        "Nov 23 2026 01:00:00.123 GMT: INFO (info): (ticker.c:42) NODE-ID bb9 CLUSTER-SIZE 1",
+        "2026-11-23T01:00:00.123Z [812] INFO [cf3f4] {general} ArangoDB is ready for business",
+        "2026-11-23 01:00:00.12 spid51      Starting up database 'shop'.",
+        "Nov 23, 2026 01:00:00.123 [0x7f1c2a] DEBUG - Request: [203.0.113.7:51234] GET /",
+        "[INFO] [1795395600.123456789] [turtle]: Spawning",
+        " 0(812) INFO: <core> [core/sctp_core.c:74]: sctp_core_check_support(): SCTP API not enabled",
+        "[    12.345] (II) Loading extension GLX",
+        "23 Nov 01:00:00 ntpd[812]: Listen normally on 3 eth0 192.0.2.7:123",
+        "2026/11/23 01:00:00 [812] rsync on shop/ from web-1 (203.0.113.7)",
+        "2026-11-23 01:00:00: (server.c.1939) server started (lighttpd/1.4.73)",
+        "1795395600: New connection from 203.0.113.7:51234 on port 1883.",
+    ),
+)
+"""Log files of the programs that the comments name. What they send to syslog is read by `syslog`."""

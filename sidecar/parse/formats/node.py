@@ -1,0 +1,86 @@
+"""Logs of Node.js and Elixir: their frameworks and usual loggers, and Erlang's logger."""
+
+from __future__ import annotations
+
+from sidecar.parse.format_parser import LogFormat
+from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, MESSAGE, MONTH, NO_LEVEL, OFFSET, PID, ZONE
+from sidecar.parse.row_templates import number_field, text_field
+
+_LEVEL = r"(?P<level>(?i:trace|debug|verbose|silly|http|info|log|notice|warn|warning|error|fatal|crit|critical))"
+_US_TIME = r"(?P<time>(?:0?[1-9]|1[0-2])/[0-3]?\d/\d{4}, (?:0?[1-9]|1[0-2]):[0-5]\d:[0-6]\d[ \u202f][AP]M)"
+_NAME = r"(?P<logger>[^\]\n]++)"
+
+NODE = LogFormat(
+    "loggers of Node.js",
+    (
+        # NestJS.
+        rf"\[\w[^\]\n]{{0,40}}\] {PID} +- {_US_TIME} +{_LEVEL} +(?:\[{_NAME}\] )?{MESSAGE}",
+        # bunyan's output for terminals; winston and Strapi; log4js; pino-pretty.
+        rf"\[{ISO}{FRACTION}Z?\] +{_LEVEL}: (?P<logger>[^/ \n]++)/{PID} on (?P<machine>[^ :\n]++): {MESSAGE}",
+        rf"\[?{ISO}{FRACTION}(?: ?{ZONE})?\]? +(?:\[{_NAME}\] )?{_LEVEL} *:[ \t]+{MESSAGE}",
+        rf"\[{ISO}{FRACTION}\] \[{_LEVEL}\] (?P<logger>[\w.-]++) - {MESSAGE}",
+        rf"\[(?P<time>(?:{DAY} )?{CLOCK}){FRACTION}(?: {ZONE})?\] {_LEVEL} \((?:(?P<logger>[^/) \n]++)/)?{PID}"
+        rf"(?: on (?P<machine>[^)\n]++))?\): {MESSAGE}",
+        # PM2, Node-RED, Homebridge, Zigbee2MQTT.
+        rf"(?P<time>{DAY}T{CLOCK}): {NO_LEVEL}{MESSAGE}",
+        rf"(?P<time>[0-3]?\d {MONTH} {CLOCK}) - \[{_LEVEL}\] {MESSAGE}",
+        rf"\[{_US_TIME}\] (?:\[{_NAME}\] )?{MESSAGE}",
+        rf"(?P<logger>[A-Za-z]\w*+):{_LEVEL} +{ISO}: {MESSAGE}",
+        # The module `debug`, without a terminal.
+        rf"{ISO}{FRACTION}Z (?P<logger>[a-zA-Z][\w-]*+(?::[a-zA-Z][\w-]*+)++) {MESSAGE}",
+    ),
+    (
+        text_field("message", "message"),
+        number_field("process.pid", "pid"),
+        text_field("node.machine", "machine"),
+        text_field("log.level", "level", lambda level: "info" if level.lower() == "log" else level.lower()),
+        text_field("log.logger", "logger"),
+    ),
+    examples=(
+        "[Nest] 812  - 11/23/2026, 1:00:00 AM     LOG [NestFactory] Starting Nest application...",
+        "[2026-11-23T01:00:00.123Z]  INFO: shop/812 on web-1: listening",
+        "2026-11-23T01:00:00.123Z [shop] error: failed",
+        "[2026-11-23T01:00:00.123] [WARN] shop - slow",
+        "[01:00:00.123] INFO (812): listening",
+        "2026-11-23T01:00:00: PM2 log: App [api:0] online",
+        "23 Nov 01:00:00 - [info] Started flows",
+        "[11/23/2026, 1:00:00 AM] [Hue] Lamp is on",
+        "Zigbee2MQTT:info  2026-11-23 01:00:00: Connected to MQTT server",
+        "2026-11-23T01:00:00.123Z express:router dispatching GET /",
+    ),
+)
+"""The layouts of the loggers and programs that the comments name, as they write them to a file or a container log."""
+
+_BEAM_LEVEL = r"(?P<level>debug|info|notice|warn|warning|error|critical|alert|emergency)"
+_METADATA = r"(?P<extra>(?:[a-z_]\w*+=[^ \n]*+ )++)"
+
+ELIXIR = LogFormat(
+    "loggers of Elixir and Erlang",
+    (
+        rf"(?P<time>(?:{DAY} )?{CLOCK}){FRACTION} {_METADATA}?\[{_BEAM_LEVEL} *\] +{MESSAGE}",
+        rf"(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>{OFFSET}) {_BEAM_LEVEL}: {MESSAGE}",
+        # EMQX; CouchDB; Couchbase.
+        rf"(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>{OFFSET}) \[{_BEAM_LEVEL}\] {MESSAGE}",
+        rf"\[{_BEAM_LEVEL}\] (?P<time>{DAY}T{CLOCK}){FRACTION}Z (?P<node>[^ @\n]++@[^ \n]++) "
+        rf"(?P<process><\d{{1,9}}\.\d{{1,9}}\.\d{{1,9}}>) (?:-{{1,10}}|(?P<extra>[^ \n]++)) {MESSAGE}",
+        rf"\[(?P<logger>\w++):{_BEAM_LEVEL},(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>{OFFSET}),(?P<node>[^:\]\n]++):"
+        rf"(?P<process>[^\]\n]++)\] ?{MESSAGE}",
+    ),
+    (
+        text_field("message", "message"),
+        text_field("process.name", "process"),
+        text_field("erlang.node", "node"),
+        text_field("log.level", "level"),
+        text_field("log.logger", "logger"),
+        text_field("log.extra", "extra", str.strip),
+    ),
+    examples=(
+        "01:00:00.123 request_id=F4abc [info] GET /cart",
+        "2026-11-23T01:00:00.123456+00:00 notice: application started",
+        "2026-11-23T01:00:00.123456+00:00 [warning] clientid: c1, msg: authorization_failed",
+        "[notice] 2026-11-23T01:00:00.123456Z nonode@nohost <0.812.0> 0a1b2c3d4e GET /shop 200 ok 12",
+        "[ns_server:info,2026-11-23T01:00:00.123Z,ns_1@cb.local:<0.812.0>:menelaus:log:42]started",
+    ),
+)
+"""The console of Elixir's Logger, also with metadata; Erlang's logger; EMQX, CouchDB and Couchbase. RabbitMQ has a
+separate parser."""
