@@ -78,9 +78,11 @@ components: $(READY)
 		$(BIN)/python -m tests.support.servers.$$each || failed=1; \
 	done; exit $$failed
 
+# Most long tests wait, so there is one process more than processors of CI. Files run in the order of their names, because
+# in that of their number of tests the longest ones would be last, and the other processes would wait for one.
 test: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # LIFECYCLE_TABLE=FILE keeps the table of what was measured.
 test-cluster: $(READY)
