@@ -17,9 +17,9 @@ from tests.benchmarks.workloads import WORKLOADS
 from tests.support.servers import ComponentMissing
 
 _ROWS = [(peer, workload) for peer, given in PEERS.items() for workload in given.configurations]
-
-
 _CONVERTED = [row for row in _ROWS if row[0] in ("filebeat", "fluent-bit", "vector")]
+_CHECKED = [row for row in _ROWS if row not in _CONVERTED or isinstance(PEERS[row[0]].found(), Path)]
+"""The bench installs the others."""
 
 
 def write_configuration(peer: str, workload: str, folder: Path) -> Path:
@@ -38,11 +38,11 @@ def test_configurations_are_there_and_filled_in(peer: str, workload: str, tmp_pa
     assert not any(mark in text for mark in ("@LOG@", "@PORT@", "@STATE@"))
 
 
-@pytest.mark.parametrize(("peer", "workload"), _ROWS)
+@pytest.mark.parametrize(("peer", "workload"), _CHECKED)
 def test_a_peer_that_is_here_accepts_its_configurations(peer: str, workload: str, tmp_path: Path) -> None:
     program = PEERS[peer].found()
     if isinstance(program, str):
-        pytest.skip(program)
+        raise ComponentMissing(program)
     command = PEERS[peer].validate(program, write_configuration(peer, workload, tmp_path))
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
