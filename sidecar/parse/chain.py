@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -30,37 +30,42 @@ class ParserChain:
         records = self._parsers[0].parse(lines)
         for parser in self._parsers[1:]:
             if records.errors:
-                records = _retry_failed(records, parser, lines)
+                records = retry_failed(records, parser.parse, lines)
         return records
 
 
-def _retry_failed(records: RecordBatch, parser: Parser, lines: LineBatch) -> RecordBatch:
-    """Parse the failed lines again with `parser`. Return all records, with the new results of these lines."""
+def retry_failed(records: RecordBatch, parse: Callable[[LineBatch], RecordBatch], lines: LineBatch) -> RecordBatch:
+    """Parse the failed lines again with `parse`. Return all records, with the new results of these lines."""
     failed = sorted(records.errors)
-    texts, starts = lines.texts, records.starts
-    failed_lines = replace(
-        lines,
-        count=len(failed),
-        is_uniform=False,
-        texts=[texts[i] for i in failed],
-        starts=[starts[i] for i in failed],
-        skipped=(),
-        annotations={},
-        invalid=frozenset(),
-    )
-    retried = parser.parse(failed_lines)
+    starts = records.starts
+    retried = parse(_select(lines, failed))
     bodies, times = list(records.bodies), list(records.times)
     for position, index in enumerate(failed):
         bodies[index], times[index] = retried.bodies[position], retried.times[position]
     errors = {failed[position]: reason for position, reason in retried.errors.items()}
-    names = (
-        records.root_names | retried.root_names
-        if records.root_names is not None and retried.root_names is not None
-        else None
-    )
+    names = None
+    if records.root_names is not None and retried.root_names is not None and not retried.has_own_timestamp:
+        names = records.root_names | retried.root_names
     notes = {
         **records.annotations,
         **{failed[position]: annotation for position, annotation in retried.annotations.items()},
     }
     timeouts = records.timeouts + retried.timeouts
     return RecordBatch(lines, starts, bodies, times, names, errors=errors, annotations=notes, timeouts=timeouts)
+
+
+def _select(lines: LineBatch, indexes: Sequence[int]) -> LineBatch:
+    """Return a batch of only these lines, without what the batch says about other lines. It stays uniform."""
+    texts = [lines.texts[index] for index in indexes]
+    text = "\n".join([*texts, ""]) if lines.is_uniform else ""
+    return replace(
+        lines,
+        chunk=replace(lines.chunk, data=text.encode()) if lines.is_uniform else lines.chunk,
+        count=len(texts),
+        texts=texts,
+        text=text,
+        starts=[lines.starts[index] for index in indexes],
+        skipped=(),
+        annotations={},
+        invalid=frozenset(),
+    )

@@ -4,24 +4,27 @@ There is no standard; this parser reads the output of the libraries of Go and Ru
 JSON. The value of a key without `=` is true; the first key needs a value, so that ordinary text is not logfmt. The
 values of a repeated key become a list.
 
-The fast path searches for the same keys as in the previous chunk. The general path searches for any pairs; lines with
-the same keys in the same order share a layout.
+The fast path encodes the lines that need no decision, such as one about a repeated key. The general path parses the
+other lines; those with the same keys in the same order share a layout.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import accumulate, compress, pairwise
+from itertools import accumulate, pairwise
 from operator import add
+from typing import cast
 
 import msgspec
 
-from sidecar.lib.jsontext.nested import json_string
+from sidecar.lib import native
+from sidecar.lib.jsontext.columns import MAX_NAMES
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
+from sidecar.parse.chain import retry_failed
 from sidecar.parse.plain import message_bodies
-from sidecar.parse.row_templates import FieldSpec, RowFormatter, escape_json, row_template
+from sidecar.parse.row_templates import FieldSpec, escape_json, row_template
 from sidecar.parse.typed_fields import TypedFields
 
 _ERROR = "the line is not logfmt"
@@ -96,31 +99,39 @@ class LogfmtParser:
     def __init__(self, typed_fields: TypedFields) -> None:
         self._typed_fields = typed_fields
         self._layouts: dict[Keys, _KeyLayout | None] = {}
-        self._last_keys: tuple[Keys, re.Pattern[str], RowFormatter] | None = None
+        self._relevant = tuple(sorted(typed_fields.relevant_paths))
 
     def parse(self, lines: LineBatch) -> RecordBatch:
         """Return one record for each line."""
-        return self._parse_chunk(lines) or self._parse_lines(lines)
+        records = self._parse_chunk(lines)
+        if records is None:
+            return self._parse_lines(lines)
+        return retry_failed(records, self._parse_lines, lines) if records.errors else records
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass. Return None if they do not have the keys of an earlier chunk.
-
-        A search for known keys is much faster than a search for any key.
-        """
-        if self._last_keys is None or not lines.is_uniform:
+        """Parse all lines in one pass. Lines that need the general path fail. Return None if all of them do."""
+        text = lines.text if lines.is_uniform else "\n".join([*lines.texts, ""])
+        if len(self._relevant) > MAX_NAMES or not (lines.is_uniform or text.count("\n") == lines.count):
             return None
-        names, pattern, formatter = self._last_keys
-        rows = pattern.findall(lines.text)
-        if len(rows) != lines.count:
-            self._last_keys = None
+        try:
+            encoded, names, columns = native.encode_pairs(text, self._relevant)
+        except UnicodeEncodeError:
             return None
-        by_position = list(zip(*rows, strict=True))
-        have_escapes = "\\" in lines.text
-        columns = [
-            _values(bare, quoted, have_escapes=have_escapes)
-            for bare, quoted in zip(by_position[::2], by_position[1::2], strict=True)
-        ]
-        return self._typed_fields.records(lines, formatter, dict(zip(names, columns, strict=True)), {})
+        failed = [index for index, body in enumerate(encoded) if body is None] if None in encoded else []
+        if len(failed) == lines.count:
+            return None
+        texts = {path: column for path, column in zip(self._relevant, columns, strict=True) if column is not None}
+        if typed := self._typed_fields.types & texts.keys():
+            values = [
+                self._typed_fields.values(path, texts[path]) if path in typed else None for path in self._relevant
+            ]
+            encoded, _, _ = native.encode_pairs(text, self._relevant, values)
+        by_path = {path: [column] for path, column in texts.items()}
+        return RecordBatch(
+            lines, lines.starts, [body or "" for body in encoded] if failed else cast("list[str]", encoded),
+            self._typed_fields.times(by_path, lines.count), frozenset(names),
+            errors=dict.fromkeys(failed, _ERROR), annotations=self._typed_fields.annotations(by_path),
+        )  # fmt: skip
 
     def _parse_lines(self, lines: LineBatch) -> RecordBatch:
         if not lines.is_uniform:
@@ -133,55 +144,9 @@ class LogfmtParser:
     def _records(self, lines: LineBatch, rows: Sequence[Row], ends: Sequence[int]) -> RecordBatch:
         """Return one record for each line. `ends`: index after the last row of each line."""
         keys, bare, quoted, _ = zip(*rows, strict=True) if rows else ((), (), (), ())
-        have_escapes = "\\" in lines.text if lines.is_uniform else any("\\" in text for text in lines.texts)
-        values = _values(bare, quoted, have_escapes=have_escapes)
+        values = _values(bare, quoted)
         encoded = self._encode(keys, values)
         spans = list(pairwise((0, *ends)))
-        return self._format_pairs(lines, keys, values, encoded, spans) or self._format_layouts(
-            lines, keys, values, encoded, spans
-        )
-
-    def _format_pairs(
-        self, lines: LineBatch, keys: Keys, values: Sequence[str], encoded: Sequence[str], spans: Sequence[Span]
-    ) -> RecordBatch | None:
-        """Format pair by pair. Return None if a key has a dot or is repeated in its line, or a line is not logfmt."""
-        distinct = set(keys)
-        if "" in distinct or "." in "".join(distinct):
-            return None
-        if not all(begin < end and keys[begin][-1] == "=" for begin, end in spans):
-            return None
-        if any(len(set(keys[begin:end])) < end - begin for begin, end in spans):
-            return None
-        names = {key: key.removesuffix("=") for key in distinct}
-        # A name with a value and the same name without one are two keys.
-        if len(set(names.values())) < len(names):
-            return None
-        quotes = {key: '"' if self._is_text(key) else "" for key in distinct}
-        opening = {key: f"{json_string(name)}:{quotes[key]}" for key, name in names.items()}
-        pairs = list(map(add, map(opening.__getitem__, keys), encoded))
-        separator, suffix = '",', '"'
-        if "" in quotes.values():
-            pairs, separator, suffix = list(map(add, pairs, map(quotes.__getitem__, keys))), ",", ""
-        bodies = [separator.join(pairs[begin:end]) + suffix for begin, end in spans]
-        if lines.is_uniform and keys == keys[: spans[0][1]] * len(spans):
-            self._remember_keys(keys[: spans[0][1]])
-        columns = {name: [self._column(key, keys, values, spans)] for key, name in names.items()
-                if name in self._typed_fields.relevant_paths and key != name}  # fmt: skip
-        times, annotations = self._typed_fields.times(columns, lines.count), self._typed_fields.annotations(columns)
-        return RecordBatch(lines, lines.starts, bodies, times, frozenset(names.values()), annotations=annotations)
-
-    def _column(self, key: str, keys: Keys, values: Sequence[str], spans: Sequence[Span]) -> Sequence[str]:
-        """Return the value of this key in each line; "" if a line does not have the key. No line may repeat it."""
-        present = list(compress(values, map(key.__eq__, keys)))
-        if len(present) == len(spans):
-            return present
-        texts = iter(present)
-        return [next(texts) if key in keys[begin:end] else "" for begin, end in spans]
-
-    def _format_layouts(
-        self, lines: LineBatch, keys: Keys, values: Sequence[str], encoded: Sequence[str], spans: Sequence[Span]
-    ) -> RecordBatch:
-        """Format each line by its layout."""
         layouts = [self._layout_of(keys[begin:end]) for begin, end in spans]
         bodies = [layout.format_line(encoded[begin:end]) if layout else ""
                    for layout, (begin, end) in zip(layouts, spans, strict=True)]  # fmt: skip
@@ -189,8 +154,6 @@ class LogfmtParser:
         for index, message in zip(errors, message_bodies([lines.texts[index] for index in errors]), strict=True):
             bodies[index] = message
         distinct = set(layouts)
-        if len(distinct) == 1 and lines.is_uniform:
-            self._remember_keys(keys[: spans[0][1]])
         columns = _relevant_columns(layouts, spans, values)
         times, annotations = self._typed_fields.times(columns, lines.count), self._typed_fields.annotations(columns)
         names = frozenset(name for layout in distinct for name in (layout.names if layout else ("message",)))
@@ -239,24 +202,14 @@ class LogfmtParser:
             frozenset(name.partition(".")[0] for name in positions), template, pick, relevant, repeated, are_text
         )
 
-    def _remember_keys(self, keys: Keys) -> None:
-        """Prepare `_parse_chunk` for lines with these keys, if every key has a value and occurs once."""
-        names = tuple(key.removesuffix("=") for key in keys)
-        if all(key.endswith("=") for key in keys) and len(set(names)) == len(names) and _may_be_cached(keys):
-            value = _value_regex(r"\n", r"[^\n]")
-            pattern = re.compile(f"^{' '.join(re.escape(key) + value for key in keys)}$", re.MULTILINE | re.ASCII)
-            self._last_keys = (names, pattern, self._typed_fields.formatter_for(names, keeps_empty=True))
-
 
 def _may_be_cached(keys: Keys) -> bool:
     return len(keys) <= _MAX_KEYS and len("".join(keys)) <= _MAX_KEY_CHARACTERS
 
 
-def _values(bare: Sequence[str], quoted: Sequence[str], *, have_escapes: bool) -> tuple[str, ...]:
+def _values(bare: Sequence[str], quoted: Sequence[str]) -> tuple[str, ...]:
     """Return each value, bare or quoted, with its escapes decoded. A value with an invalid escape stays unchanged."""
-    if have_escapes:
-        quoted = [_decode(text) if "\\" in text else text for text in quoted]
-    return tuple(map(add, bare, quoted))
+    return tuple(map(add, bare, [_decode(text) if "\\" in text else text for text in quoted]))
 
 
 def _decode(text: str) -> str:

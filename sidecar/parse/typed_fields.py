@@ -98,6 +98,11 @@ class TypedFields:
         converted = self._convert(path, text) if path in self._kinds else None
         return json_string(text) if converted is None else converted
 
+    def values(self, path: str, texts: Sequence[str]) -> list[str]:
+        """Return the value of a field in each row as JSON (see `value`). Each distinct text is converted once."""
+        converted = {text: self.value(path, text) for text in set(texts)}
+        return [converted[text] for text in texts]
+
     def annotations(self, texts: TextColumns) -> dict[int, dict[str, str]]:
         """Return `error.message` for each row with a value that cannot be converted."""
         reasons: dict[int, set[str]] = {}

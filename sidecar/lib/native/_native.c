@@ -596,6 +596,413 @@ static PyObject *native_locate_members(PyObject *Py_UNUSED(module), PyObject *ar
     return found;
 }
 
+/* ── encode_pairs ────────────────────────────────────────────────────────────────────────────────────────────── */
+
+#define MAX_PAIRS 128
+#define MAX_DOTS 16
+#define KEY_SLOTS 256
+
+#define BLANK 1   /* white space within a line */
+#define EQUALS 2
+#define QUOTE 4
+#define BACKSLASH 8
+#define CONTROL 16 /* needs an escape in JSON */
+#define DOT 32
+
+static const unsigned char kinds[256] = {
+    CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL | BLANK, CONTROL,
+    CONTROL | BLANK, CONTROL | BLANK, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL,
+    CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, CONTROL, [' '] = BLANK,
+    ['"'] = QUOTE, ['.'] = DOT, ['='] = EQUALS, ['\\'] = BACKSLASH,
+};
+
+typedef struct {
+    const char *key, *value;
+    Py_ssize_t key_size, value_size;
+    int has_value, has_escapes, dots; /* points in the key */
+} Pair;
+
+/* A key of an earlier line, and its index among the wanted names, or ABSENT. Free if `size` is 0. */
+typedef struct {
+    const char *text;
+    Py_ssize_t size, column;
+} KeySlot;
+
+typedef struct {
+    PyObject *names;                /* set of the root names of all keys */
+    PyObject *columns[MAX_NAMES];   /* values of the wanted names; NULL if no line has one */
+    PyObject *values[MAX_NAMES];    /* borrowed: JSON to write instead of the values; NULL: write the values */
+    Name wanted[MAX_NAMES];
+    Py_ssize_t wanted_count, rows;
+    KeySlot slots[KEY_SLOTS];
+    char *buffer;
+    Py_ssize_t capacity;
+} PairEncoder;
+
+static const char *skip_line_blanks(const char *at, const char *end)
+{
+    while (at < end && (kinds[(unsigned char)*at] & BLANK))
+        at++;
+    return at;
+}
+
+/* Returns the place of the first byte of one of the kinds `stop`, or `end`; adds the kinds of all bytes before to `seen`. */
+static const char *skip_until(const char *at, const char *end, int stop, int *seen)
+{
+    int all = 0, kind;
+    while (at < end && !((kind = kinds[(unsigned char)*at]) & stop)) {
+        all |= kind;
+        at++;
+    }
+    *seen |= all;
+    return at;
+}
+
+/* Returns the place of the closing quote of the text that begins at `at`, or NULL if it has an escape that JSON would
+ * write differently, or no end. */
+static const char *find_closing_quote(const char *at, const char *end, int *has_escapes)
+{
+    int seen = 0;
+    while ((at = skip_until(at, end, QUOTE | BACKSLASH, &seen)) < end && *at == '\\') {
+        if (end - at < 2 || at[1] == '\0' || strchr("\"\\bfnrt", at[1]) == NULL)
+            return NULL;
+        *has_escapes = 1;
+        at += 2;
+    }
+    return at < end && !(seen & CONTROL) ? at : NULL;
+}
+
+/* Returns the number of points in a key, or -1 if a name between them is empty, or the line is undecided for another
+ * reason. The sidecar sorts the fields below `log`. */
+static int count_dots(const char *key, Py_ssize_t size)
+{
+    int dots = 0;
+    if (key[0] == '.' || key[size - 1] == '.' || (size > 4 && memcmp(key, "log.", 4) == 0))
+        return -1;
+    for (Py_ssize_t i = 0; i < size; i++)
+        if (key[i] == '.' && (++dots > MAX_DOTS || key[i - 1] == '.'))
+            return -1;
+    return dots;
+}
+
+/* Reads the pair at `at`, which is no blank. Returns the place after it, or NULL if its line is undecided. */
+static const char *read_pair(const char *at, const char *end, Pair *pair)
+{
+    int seen = 0;
+    pair->key = at;
+    at = skip_until(at, end, BLANK | EQUALS | QUOTE, &seen);
+    pair->key_size = at - pair->key;
+    pair->has_value = at < end && *at == '=';
+    pair->has_escapes = pair->dots = 0;
+    pair->value = NULL;
+    pair->value_size = 0;
+    if (pair->key_size == 0 || (seen & (CONTROL | BACKSLASH)) || (at < end && *at == '"'))
+        return NULL;
+    if ((seen & DOT) && (pair->dots = count_dots(pair->key, pair->key_size)) < 0)
+        return NULL;
+    if (!pair->has_value)
+        return at;
+    pair->value = ++at;
+    if (at < end && *at == '"') {
+        pair->value = ++at;
+        if ((at = find_closing_quote(at, end, &pair->has_escapes)) == NULL)
+            return NULL;
+        pair->value_size = at++ - pair->value;
+        return at == end || (kinds[(unsigned char)*at] & BLANK) ? at : NULL;
+    }
+    at = skip_until(at, end, BLANK | QUOTE, &seen);
+    pair->value_size = at - pair->value;
+    return (seen & (CONTROL | BACKSLASH)) || (at < end && *at == '"') ? NULL : at;
+}
+
+static int is_same_key(const Pair *one, const Pair *other)
+{
+    return one->key_size == other->key_size && memcmp(one->key, other->key, (size_t)one->key_size) == 0;
+}
+
+static unsigned hash_key(const Pair *pair)
+{
+    const unsigned char *key = (const unsigned char *)pair->key;
+    return (unsigned)pair->key_size * 67 + key[0] * 7u + key[pair->key_size - 1] * 13u + key[pair->key_size / 2];
+}
+
+/* Returns the size of the part of both keys that names the same objects: up to a point, and with it. Returns -1 if one
+ * key names an object that contains the other. */
+static Py_ssize_t common_objects(const Pair *one, const Pair *other)
+{
+    const Py_ssize_t size = one->key_size < other->key_size ? one->key_size : other->key_size;
+    Py_ssize_t at = 0, common = 0;
+    for (; at < size && one->key[at] == other->key[at]; at++)
+        if (one->key[at] == '.')
+            common = at + 1;
+    if (at == size && ((size < one->key_size && one->key[size] == '.')
+                       || (size < other->key_size && other->key[size] == '.')))
+        return -1;
+    return common;
+}
+
+/* Returns whether the members of each object are adjacent, and no key has a value and members. */
+static int are_nested(const Pair *pairs, Py_ssize_t many)
+{
+    for (Py_ssize_t i = 1; i < many; i++) {
+        const Py_ssize_t open = common_objects(&pairs[i - 1], &pairs[i]);
+        if (open < 0)
+            return 0;
+        for (Py_ssize_t j = 0; j < i - 1; j++) {
+            if (pairs[j].dots == 0 && pairs[i].dots == 0)
+                continue;
+            const Py_ssize_t common = common_objects(&pairs[j], &pairs[i]);
+            if (common < 0 || common > open)
+                return 0;
+        }
+    }
+    return 1;
+}
+
+/* Reads all pairs of a line. Returns their number, or 0 if the line is undecided. */
+static Py_ssize_t read_pairs(const char *at, const char *end, Pair *pairs)
+{
+    Py_ssize_t many = 0;
+    unsigned long long hashes = 0;
+    int has_dots = 0;
+    while ((at = skip_line_blanks(at, end)) < end) {
+        if (many == MAX_PAIRS || (at = read_pair(at, end, &pairs[many])) == NULL)
+            return 0;
+        const unsigned long long hash = 1ull << (hash_key(&pairs[many]) % 64);
+        if (hashes & hash)
+            for (Py_ssize_t i = 0; i < many; i++)
+                if (is_same_key(&pairs[i], &pairs[many]))
+                    return 0;
+        hashes |= hash;
+        has_dots |= pairs[many++].dots;
+    }
+    return many > 0 && pairs[0].has_value && (!has_dots || are_nested(pairs, many)) ? many : 0;
+}
+
+/* Finds the index of the key among the wanted names, or ABSENT. Adds a new root name. Returns -1 with an exception. */
+static int find_column(PairEncoder *encoder, const Pair *pair, Py_ssize_t *column)
+{
+    KeySlot *slot = &encoder->slots[hash_key(pair) % KEY_SLOTS];
+    if (slot->size != pair->key_size || memcmp(slot->text, pair->key, (size_t)pair->key_size) != 0) {
+        const char *dot = pair->dots == 0 ? NULL : memchr(pair->key, '.', (size_t)pair->key_size);
+        PyObject *name = PyUnicode_DecodeUTF8(pair->key, dot == NULL ? pair->key_size : dot - pair->key, NULL);
+        int status = name == NULL ? -1 : PySet_Add(encoder->names, name);
+        Py_XDECREF(name);
+        if (status < 0)
+            return -1;
+        *slot = (KeySlot){pair->key, pair->key_size, ABSENT};
+        for (Py_ssize_t i = encoder->wanted_count - 1; i >= 0; i--)
+            if (encoder->wanted[i].size == pair->key_size
+                && memcmp(encoder->wanted[i].text, pair->key, (size_t)pair->key_size) == 0)
+                slot->column = i;
+    }
+    *column = slot->column;
+    return 0;
+}
+
+static PyObject *new_empty_column(Py_ssize_t rows)
+{
+    PyObject *column = PyList_New(rows), *empty = PyUnicode_FromStringAndSize("", 0);
+    for (Py_ssize_t row = 0; column != NULL && row < rows; row++)
+        if (empty == NULL || PyList_SetItem(column, row, Py_NewRef(empty)) < 0)
+            Py_CLEAR(column);
+    Py_XDECREF(empty);
+    return column;
+}
+
+static int set_value(PairEncoder *encoder, Py_ssize_t column, Py_ssize_t row, const Pair *pair)
+{
+    if (encoder->columns[column] == NULL && (encoder->columns[column] = new_empty_column(encoder->rows)) == NULL)
+        return -1;
+    PyObject *value = PyUnicode_DecodeUTF8(pair->value, pair->value_size, NULL);
+    return value == NULL ? -1 : PyList_SetItem(encoder->columns[column], row, value);
+}
+
+/* Makes room for this many bytes. Returns the buffer, or NULL with an exception. */
+static char *reserve(PairEncoder *encoder, Py_ssize_t size)
+{
+    if (size > encoder->capacity) {
+        char *buffer = PyMem_Realloc(encoder->buffer, (size_t)size);
+        if (buffer == NULL) {
+            PyErr_NoMemory();
+            return NULL;
+        }
+        encoder->buffer = buffer;
+        encoder->capacity = size;
+    }
+    return encoder->buffer;
+}
+
+/* The bytes around a key and its value: two quotes for each, colon and comma; or two quotes, colon, `true` and comma. */
+#define MEMBER_BYTES 8
+/* The bytes for a point in a key, which are `":{"` and `}`, without the point. */
+#define DOT_BYTES 4
+
+/* Writes the key without the first `open` bytes, which name objects that are open already. Returns 0 if it does not fit. */
+static int write_key(Buffer *out, const Pair *pair, Py_ssize_t open)
+{
+    const char *at = pair->key + open, *end = pair->key + pair->key_size, *dot;
+    while (pair->dots > 0 && (dot = memchr(at, '.', (size_t)(end - at))) != NULL) {
+        if (!write_text(out, "\"", 1) || !write_text(out, at, dot - at) || !write_text(out, "\":{", 3))
+            return 0;
+        at = dot + 1;
+    }
+    return write_text(out, "\"", 1) && write_text(out, at, end - at) && write_text(out, "\":", 2);
+}
+
+/* Closes the objects of the previous key that are not objects of this key. Returns the size of the part of the key that
+ * names objects which stay open, or -1 if the text does not fit. */
+static Py_ssize_t close_objects(Buffer *out, const Pair *previous, const Pair *pair)
+{
+    const Py_ssize_t open = previous->dots == 0 ? 0 : common_objects(previous, pair);
+    for (Py_ssize_t i = open; previous->dots > 0 && i < previous->key_size; i++)
+        if (previous->key[i] == '.' && !write_text(out, "}", 1))
+            return -1;
+    return write_text(out, ",", 1) ? open : -1;
+}
+
+/* Writes a value, or the JSON that replaces it if this is not NULL. Returns 0 if it does not fit. */
+static int write_value(Buffer *out, const Pair *pair, const char *json, Py_ssize_t size)
+{
+    if (!pair->has_value)
+        return write_text(out, "true", 4);
+    if (json != NULL)
+        return write_text(out, json, size);
+    return write_text(out, "\"", 1) && write_text(out, pair->value, pair->value_size) && write_text(out, "\"", 1);
+}
+
+/* A value that is replaced: JSON text. */
+typedef struct {
+    const char *json;
+    Py_ssize_t size;
+} Replacement;
+
+/* Returns the body of the object with these members, or NULL with an exception. */
+static PyObject *write_members(PairEncoder *encoder, const Pair *pairs, const Replacement *replaced, Py_ssize_t many)
+{
+    Py_ssize_t capacity = 0;
+    for (Py_ssize_t i = 0; capacity >= 0 && i < many; i++) {
+        capacity = add_sizes(capacity, pairs[i].key_size + pairs[i].dots * DOT_BYTES + MEMBER_BYTES);
+        if (capacity >= 0)
+            capacity = add_sizes(capacity, replaced[i].json == NULL ? pairs[i].value_size : replaced[i].size);
+    }
+    char *begin = capacity < 0 ? NULL : reserve(encoder, capacity);
+    if (begin == NULL)
+        return NULL;
+    Buffer out = {begin, begin + capacity};
+    int fits = 1;
+    for (Py_ssize_t i = 0; fits && i < many; i++) {
+        const Py_ssize_t open = i == 0 ? 0 : close_objects(&out, &pairs[i - 1], &pairs[i]);
+        fits = open >= 0 && write_key(&out, &pairs[i], open)
+               && write_value(&out, &pairs[i], replaced[i].json, replaced[i].size);
+    }
+    for (int i = 0; fits && i < pairs[many - 1].dots; i++)
+        fits = write_text(&out, "}", 1);
+    if (!fits) {
+        PyErr_SetString(PyExc_RuntimeError, "the members of a line exceed their buffer");
+        return NULL;
+    }
+    return PyUnicode_DecodeUTF8(begin, out.at - begin, NULL);
+}
+
+/* Returns a new reference to the body of a line, or to None if it is undecided; NULL with an exception. */
+static PyObject *encode_line(PairEncoder *encoder, Py_ssize_t row, const char *at, const char *end)
+{
+    Pair pairs[MAX_PAIRS];
+    Replacement replaced[MAX_PAIRS];
+    Py_ssize_t columns[MAX_PAIRS];
+    const Py_ssize_t many = read_pairs(at, end, pairs);
+    int is_decided = many > 0;
+    for (Py_ssize_t i = 0; i < many; i++) {
+        if (find_column(encoder, &pairs[i], &columns[i]) < 0)
+            return NULL;
+        if (columns[i] != ABSENT && pairs[i].has_escapes)
+            is_decided = 0;
+    }
+    if (!is_decided)
+        return Py_NewRef(Py_None);
+    for (Py_ssize_t i = 0; i < many; i++) {
+        PyObject *values = columns[i] == ABSENT || !pairs[i].has_value ? NULL : encoder->values[columns[i]];
+        replaced[i] = (Replacement){NULL, 0};
+        if (columns[i] != ABSENT && pairs[i].has_value && set_value(encoder, columns[i], row, &pairs[i]) < 0)
+            return NULL;
+        if (values != NULL && (replaced[i].json = text_at(values, row, &replaced[i].size)) == NULL)
+            return NULL;
+    }
+    return write_members(encoder, pairs, replaced, many);
+}
+
+static PyObject *encode_lines(PairEncoder *encoder, const char *at, const char *end)
+{
+    PyObject *bodies = PyList_New(encoder->rows);
+    for (Py_ssize_t row = 0; bodies != NULL && row < encoder->rows; row++) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        PyObject *body = encode_line(encoder, row, at, stop == NULL ? end : stop);
+        if (body == NULL || PyList_SetItem(bodies, row, body) < 0)
+            Py_CLEAR(bodies);
+        at = stop == NULL ? end : stop + 1;
+    }
+    return bodies;
+}
+
+static PyObject *columns_of(const PairEncoder *encoder)
+{
+    PyObject *found = PyList_New(encoder->wanted_count);
+    for (Py_ssize_t i = 0; found != NULL && i < encoder->wanted_count; i++)
+        if (PyList_SetItem(found, i, Py_NewRef(encoder->columns[i] == NULL ? Py_None : encoder->columns[i])) < 0)
+            Py_CLEAR(found);
+    return found;
+}
+
+/* Reads the lists of JSON that replace the values of the wanted names. Returns -1 with an exception. */
+static int read_replacements(PairEncoder *encoder, PyObject *given)
+{
+    if (!PyList_Check(given) || PyList_Size(given) != encoder->wanted_count) {
+        PyErr_SetString(PyExc_ValueError, "there must be a list of values, or None, for each wanted name");
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < encoder->wanted_count; i++) {
+        PyObject *values = PyList_GetItem(given, i);
+        if (values == Py_None)
+            continue;
+        if (!PyList_Check(values) || PyList_Size(values) != encoder->rows) {
+            PyErr_SetString(PyExc_ValueError, "values must be a list with an item for each line");
+            return -1;
+        }
+        encoder->values[i] = values;
+    }
+    return 0;
+}
+
+static PyObject *native_encode_pairs(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *text, *wanted, *values = Py_None, *found = NULL;
+    PairEncoder encoder = {0};
+    if (!PyArg_ParseTuple(args, "UO!|O:encode_pairs", &text, &PyTuple_Type, &wanted, &values)
+        || read_names(wanted, encoder.wanted) < 0)
+        return NULL;
+    Py_ssize_t size;
+    const char *data = PyUnicode_AsUTF8AndSize(text, &size);
+    if (data == NULL)
+        return NULL;
+    encoder.wanted_count = PyTuple_Size(wanted);
+    encoder.rows = count_lines(data, data + size) + (size > 0 && data[size - 1] != '\n');
+    if (values != Py_None && read_replacements(&encoder, values) < 0)
+        return NULL;
+    encoder.names = PySet_New(NULL);
+    PyObject *bodies = encoder.names == NULL ? NULL : encode_lines(&encoder, data, data + size);
+    PyObject *columns = bodies == NULL ? NULL : columns_of(&encoder);
+    if (columns != NULL)
+        found = PyTuple_Pack(3, bodies, encoder.names, columns);
+    Py_XDECREF(columns);
+    Py_XDECREF(bodies);
+    Py_XDECREF(encoder.names);
+    for (Py_ssize_t i = 0; i < encoder.wanted_count; i++)
+        Py_XDECREF(encoder.columns[i]);
+    PyMem_Free(encoder.buffer);
+    return found;
+}
+
 static PyMethodDef methods[] = {
     {"split_lines", native_split_lines, METH_VARARGS, NULL},
     {"strip_braces", native_strip_braces, METH_VARARGS, NULL},
@@ -605,6 +1012,7 @@ static PyMethodDef methods[] = {
     {"count_byte", native_count_byte, METH_VARARGS, NULL},
     {"needs_no_escaping", native_needs_no_escaping, METH_VARARGS, NULL},
     {"locate_members", native_locate_members, METH_VARARGS, NULL},
+    {"encode_pairs", native_encode_pairs, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import accumulate, count, repeat
 from operator import add
+from typing import TypeAlias
 
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}")
@@ -15,7 +17,16 @@ _VALUE = re.compile(rf"{_STRING}|[^ \t\r\n,:\"\[\]{{}}]++")
 _BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}\"]")
 _BLANKS = re.compile(r"[ \t\r\n]*+")
 _COMMA = re.compile(r"[ \t\r\n]*+,[ \t\r\n]*+(?=[\s\S])")
-_MAX_NAMES = 16
+_MAX_NAMES, _MAX_PAIRS, _MAX_DOTS = 16, 128, 16
+_PAIR = re.compile(
+    r"""[ \t\v\f]*+(?P<key>[^\x00-\x20="\\]++)
+    (?P<has_value>=(?:"(?P<quoted>(?:[^"\\\x00-\x1f]++|\\["\\bfnrt])*+)"|(?P<bare>[^\x00-\x20"\\]*+)))?+
+    (?:[ \t\v\f]++|\Z)""",
+    re.VERBOSE | re.ASCII,
+)
+
+_Tree: TypeAlias = "dict[str, str | _Tree]"
+
 _ABSENT, _UNDECIDED = (-1, -1, -1), (-2, -2, -2)
 
 
@@ -91,6 +102,105 @@ def locate_members(texts: list[str], names: tuple[str, ...]) -> list[list[int]]:
         raise ValueError("too many names")
     rows = [_locate_in(text, names) for text in texts]
     return [[row[name][item] for row in rows] for name in range(len(names)) for item in range(3)]
+
+
+def encode_pairs(
+    text: str, wanted: tuple[str, ...], values: list[list[str] | None] | None = None
+) -> tuple[list[str | None], set[str], list[list[str] | None]]:
+    """Return lines of `key=value` pairs as JSON objects without their braces, their root names, and wanted values.
+
+    Values are strings, bare or in quotes. A key without `=` is true. A point in a key separates the names of nested
+    objects. There is a column for each name in `wanted`: its value in each line, or "" if it has none; None if no
+    line has one. With `values`, which has such columns too, their JSON is written instead of these values.
+
+    An object is None where it is undecided:
+    - for a line with no pair, other text, control characters, more than 128 pairs, or a first key without a value;
+    - for keys that are repeated, have an empty name or more than 16 points, begin with `log.`, name both a value and
+      an object, or are not next to the other keys of their object;
+    - for a backslash in a key, a bare value or a wanted value, and for an escape other than `\\"`, `\\\\`, `\\b`,
+      `\\f`, `\\n`, `\\r` and `\\t`.
+
+    Raise `ValueError` for more than 16 names, for columns of another length, and for a lone surrogate.
+    """
+    if len(wanted) > _MAX_NAMES:
+        raise ValueError("too many names")
+    text.encode()
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    given = dict(zip(wanted[::-1], (values or [None] * len(wanted))[::-1], strict=True))
+    if any(column is not None and len(column) != len(lines) for column in values or ()):
+        raise ValueError("values must be a list with an item for each line")
+    bodies: list[str | None] = []
+    names: set[str] = set()
+    columns: list[list[str] | None] = [None] * len(wanted)
+    for row, line in enumerate(lines):
+        pairs = _pairs_in(line)
+        names.update(key.partition(".")[0] for key in pairs)
+        found = {key: value for key, value in pairs.items() if value is not None and key in wanted}
+        if not pairs or "\\" in "".join(found.values()):
+            bodies.append(None)
+            continue
+        members = {key: "true" if value is None else f'"{value}"' for key, value in pairs.items()}
+        for key, value in found.items():
+            column = columns[wanted.index(key)] or [""] * len(lines)
+            column[row], columns[wanted.index(key)] = value, column
+            if replaced := given[key]:
+                replaced[row].encode()
+                members[key] = replaced[row]
+        bodies.append(_render(_nest(members) or {}))
+    return bodies, names, columns
+
+
+def _pairs_in(line: str) -> dict[str, str | None]:
+    """Return the value of each key, None for a key without one. Return {} if the line is undecided."""
+    pairs: dict[str, str | None] = {}
+    at = 0
+    while at < len(line):
+        pair = _PAIR.match(line, at)
+        if pair is None or pair["key"] in pairs or len(pairs) == _MAX_PAIRS:
+            return {}
+        pairs[pair["key"]] = (pair["quoted"] or pair["bare"] or "") if pair["has_value"] else None
+        at = pair.end()
+    may_be_nested = all(
+        "" not in (names := key.split(".")) and len(names) - 1 <= _MAX_DOTS and not key.startswith("log.")
+        for key in pairs
+        if "." in key
+    )
+    has_value = bool(pairs) and next(iter(pairs.values())) is not None
+    return pairs if may_be_nested and has_value and _nest(dict.fromkeys(pairs, "")) is not None else {}
+
+
+def _nest(members: dict[str, str]) -> _Tree | None:
+    """Nest the members. Return None if a key names a value and an object, or the order changes."""
+    root: _Tree = {}
+    for key, value in members.items():
+        *parents, name = key.split(".")
+        branch = root
+        for parent in parents:
+            child = branch.setdefault(parent, {})
+            if isinstance(child, str):
+                return None
+            branch = child
+        if name in branch:
+            return None
+        branch[name] = value
+    return root if list(_paths(root)) == list(members) else None
+
+
+def _paths(branch: _Tree, prefix: str = "") -> Iterator[str]:
+    for name, value in branch.items():
+        if isinstance(value, str):
+            yield prefix + name
+        else:
+            yield from _paths(value, f"{prefix}{name}.")
+
+
+def _render(branch: _Tree) -> str:
+    return ",".join(
+        f'"{name}":{value if isinstance(value, str) else "{" + _render(value) + "}"}'
+        for name, value in branch.items()
+    )
 
 
 def _locate_in(text: str, names: tuple[str, ...]) -> list[tuple[int, int, int]]:

@@ -75,10 +75,13 @@ class Timestamps:
 
     def convert_all(self, texts: Sequence[str]) -> list[str]:
         """Return RFC 3339 text for each of several texts, or ""."""
-        return self._convert_chunk(texts) or [self.read(text) if text else "" for text in texts]
+        if "" in texts:
+            times = iter(self.convert_all([text for text in texts if text]))
+            return [text and next(times) for text in texts]
+        return self._convert_chunk(texts) or [self.read(text) for text in texts]
 
     def _convert_chunk(self, texts: Sequence[str]) -> list[str] | None:
-        if not texts or not all(texts):
+        if not texts:
             return None
         if self._keeps_rfc3339 and all_rfc3339(texts):
             return list(texts)

@@ -23,6 +23,10 @@ _OFFSETS = (0, 7, 2**31, 2**62, 2**63 - 1, 2**63 - 5, -1, 2**64)
 _ROWS = (0, 1, 2, 3, 2**63 - 30, 2**63 - 1, -1)
 _ODD: tuple[Any, ...] = (None, 1.5, True, [], ["a", 1], [-1], [2**63], "\ud800", ["\ud800"], ("a",), b"a", [[]])
 _MANY = 1000
+_PAIR_PIECES = (
+    "a=1 ", "b=", "c ", "=", '"', '\\"', "\\", 'd="e f" ', "x.y=1 ", "x.z=2 ", "x.y.z=3 ", ".", "log.", "\n", " ",
+    "ä", "wanted=7 ", "a" * 70, "\t", "\0",
+)  # fmt: skip
 
 
 def _text(fuzzed: FuzzedInput) -> str:
@@ -70,7 +74,17 @@ _ARGUMENTS: Mapping[str, Callable[[FuzzedInput], list[Any]]] = {
         [fuzzed.json_object()[1:-1] if fuzzed.below(2) else _text_of(fuzzed)[1:-1] for _ in range(fuzzed.below(5))],
         tuple(fuzzed.one_of(("a", "b", "time", "message", "")) for _ in range(fuzzed.below(5))),
     ],
+    "encode_pairs": lambda fuzzed: _pairs(fuzzed),
 }
+
+
+def _pairs(fuzzed: FuzzedInput) -> list[Any]:
+    """Return arguments of `encode_pairs`."""
+    text = "".join(fuzzed.one_of(_PAIR_PIECES) if fuzzed.below(4) else _text(fuzzed) for _ in range(fuzzed.below(40)))
+    wanted = tuple(fuzzed.one_of(("a", "x.y", "wanted", "ä")) for _ in range(fuzzed.below(4)))
+    lines = text.count("\n") + (not text.endswith("\n") and text != "")
+    values = [fuzzed.one_of((None, [_text(fuzzed)] * lines, *_ODD)) for _ in wanted]
+    return [text, wanted, *((values,) if fuzzed.below(2) else ())]
 
 
 def check(name: str, data: bytes) -> None:

@@ -20,7 +20,7 @@ from sidecar.lib.native import fallback as reference
 
 NAMES = (
     "split_lines", "strip_braces", "join_columns", "are_ipv4", "contains", "count_byte", "needs_no_escaping",
-    "locate_members",
+    "locate_members", "encode_pairs",
 )  # fmt: skip
 TEXT = st.text(st.characters(), max_size=20)
 """Halves of surrogate pairs included."""
@@ -174,6 +174,75 @@ def test_a_member_that_needs_a_closer_look_is_undecided(text: str) -> None:
 
 def test_too_many_names_are_refused() -> None:
     assert both("locate_members", [""], ("a",) * 17) is ValueError
+    assert both("encode_pairs", "", ("a",) * 17) is ValueError
+
+
+PAIR_PIECES = st.sampled_from(
+    ["a=1", "b=", "c", "a", " ", "\t", "\n", "=", '"', '\\"', "\\", 'd="e f"', "x.y=1", "x.z=2 ", "x.y.z=3", "x=",
+     ".", "log.a=1", "ä=ö", "\x00", "\x1f", "\r", 'q="\\n\\\\"', "a" * 60, " k=v", "=true", "wanted=7 ",
+     'wanted="8 9"', "\U0001f600"]
+)  # fmt: skip
+NESTED = st.sampled_from(["a=1", "wanted=2", "x.y=3", "x.z=4", 'x.w.v="5"', "x.w.u=6", "x.w=7", "flag", "b=8"])
+PAIR_LINES = st.lists(PAIR_PIECES, max_size=14).map("".join) | st.lists(
+    st.lists(NESTED, unique=True).map(" ".join)
+).map("\n".join)
+WANTED = st.lists(st.sampled_from(["wanted", "a", "x.y", "x.w.v", "ä", "", "log.a"]), max_size=4).map(tuple)
+
+
+@given(PAIR_LINES, WANTED, st.integers(0, 3))
+def test_encode_pairs(text: str, wanted: tuple[str, ...], missing: int) -> None:
+    answer = both("encode_pairs", text, wanted)
+    assert isinstance(answer, tuple)
+    bodies, names, columns = answer
+    for body in bodies:
+        assert body is None or json.loads(f"{{{body}}}").keys() <= names
+    texts = [f"[{row}]" for row in range(len(bodies))]
+    values = [None if number == missing else texts for number in range(len(wanted))]
+    replaced = both("encode_pairs", text, wanted, values)
+    assert isinstance(replaced, tuple)
+    assert replaced[1:] == (names, columns)
+    assert [body is None for body in replaced[0]] == [body is None for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("line", "body"),
+    [
+        ('a=1 b="c \\"d\\" \\\\ \\n" e= f', '"a":"1","b":"c \\"d\\" \\\\ \\n","e":"","f":true'),
+        ("  a=b=c\t d=é  ", '"a":"b=c","d":"é"'),
+        ("a.b=1 a.c.d=2 a.c.e=3 f.g=4 h=5", '"a":{"b":"1","c":{"d":"2","e":"3"}},"f":{"g":"4"},"h":"5"'),
+        ("h=5 a.c.d=2 a.b", '"h":"5","a":{"c":{"d":"2"},"b":true}'),
+        ("a.b=1 c=2 a.d=3", None), ("a=1 a.b=2", None), ("a.b=2 a=1", None), ("a.b.c=1 d=1 a.e=2", None),
+        ("a=1 a=2", None), ("a=1 a", None), ("a b=1", None), ("", None), (" ", None), ('a="b"c', None),
+        ('a="b', None), ('a=b"', None), ("=1", None), ('a="\\u00e4"', None), ('a="\\/"', None), ("a=\\", None),
+        ("a\\=1", None), (".a=1", None), ("a.=1", None), ("a..b=1", None), ("log.a=1", None), ("log=1", '"log":"1"'),
+        ("a=\x01", None), ('a="\t"', None), ("a=1\r", None), (".".join("a" * 18) + "=1", None),
+        (" ".join(f"k{n}=1" for n in range(129)), None),
+    ],
+)  # fmt: skip
+def test_lines_of_pairs_are_encoded_or_undecided(line: str, body: str | None) -> None:
+    assert both("encode_pairs", f"x=1\n{line}\n", ()) == (
+        ['"x":"1"', body],
+        {"x"} | set(json.loads(f"{{{body}}}") if body else ()),
+        [],
+    )
+
+
+def test_128_pairs_and_16_points_are_encoded() -> None:
+    line = " ".join(f"k{n}=1" for n in range(127)) + " " + ".".join("abcdefghijklmnopq") + "=2"
+    [body], _, _ = _compiled.encode_pairs(line, ())
+    assert both("encode_pairs", line, ()) is not None
+    assert len(json.loads(f"{{{body}}}")) == 128
+
+
+@pytest.mark.parametrize("values", [[], [None, None], [[]], [["1", "2"]], [("1",)], {"a": ["1"]}, "a", [["\ud800"]]])
+def test_values_that_do_not_belong_to_the_lines_are_refused(values: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        _compiled.encode_pairs("a=1\n", ("a",), values)
+
+
+def test_a_wanted_value_with_a_backslash_is_undecided() -> None:
+    text = 'a="\\n" b="\\n"\na="1" b="\\n"\n'
+    assert both("encode_pairs", text, ("a",)) == ([None, '"a":"1","b":"\\n"'], {"a", "b"}, [["", "1"]])
 
 
 @given(SHORT_BYTES)
