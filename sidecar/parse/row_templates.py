@@ -6,6 +6,7 @@ Each distinct value of a column is escaped and converted once.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from operator import is_not, itemgetter
@@ -16,9 +17,13 @@ import msgspec
 from sidecar.lib.jsontext.nested import MAX_PATH_DEPTH, nest, render_members
 from sidecar.parse.plain import json_strings
 
-_MAX_TEMPLATES = 1024
+_MAX_CACHED_LITERALS = 1024
 _VALUE = "\0"
 """Placeholder for a value. JSON text does not contain it."""
+_INTEGERS = re.compile(r"(?:(?:0|[1-9]\d*+)\n)*+", re.ASCII)
+_DECIMALS = re.compile(r"(?:(?:0|[1-9]\d*+)(?:\.\d++)?+\n)*+", re.ASCII)
+"""Match a column, one text per line, whose texts are JSON numbers."""
+
 _LOG_FIELDS = re.compile(r"log(?:\.file|\.offset|)(?:\.|$)(?<!log\.)")
 """Paths that conflict with fields that the sidecar adds to `log`, or with the object `log` itself."""
 
@@ -53,12 +58,12 @@ def text_field(path: str, group: str, convert: Callable[[str], str] | None = Non
 
 def number_field(path: str, group: str) -> FieldSpec:
     """Return a field whose value is an integer. The group must limit the number of digits."""
-    return FieldSpec(path, group, lambda digits: str(int(digits)), is_text=False)
+    return FieldSpec(path, group, lambda digits: str(int(digits)), is_text=False, unchanged=_INTEGERS)
 
 
 def decimal_field(path: str, group: str) -> FieldSpec:
     """Return a field whose value is a number with the digits of the log. The group matches digits and one point."""
-    return FieldSpec(path, group, _strip_leading_zeros, is_text=False)
+    return FieldSpec(path, group, _strip_leading_zeros, is_text=False, unchanged=_DECIMALS)
 
 
 def _strip_leading_zeros(decimal: str) -> str:
@@ -81,6 +86,10 @@ Columns = Mapping[str, Column]
 """Capture of each group in each row; "" or None where it is missing (see `RowFormatter`)."""
 
 
+Cells = Column | str | None
+"""The values of a field as JSON: one for each row, or one text for all rows, or None if no row has a value."""
+
+
 class FormattedRows(NamedTuple):
     """Rows that were formatted as bodies of records."""
 
@@ -101,18 +110,16 @@ class RowFormatter:
     def __init__(self, fields: Sequence[FieldSpec], *, keeps_empty: bool = False) -> None:
         self._fields = _sort_fields(fields)
         self._missing = None if keeps_empty else ""
-        self._templates: dict[tuple[bool, ...], str] = {}
         self._literals: dict[tuple[bool, ...], list[str]] = {}
         self._roots = [field.path.partition(".")[0] for field in self._fields]
         self._may_end_with_log = not any(_LOG_FIELDS.match(field.path) for field in self._fields)
 
     def format_rows(self, columns: Columns, count: int) -> FormattedRows:
         """Return the body of each row."""
-        if not self._fields:
+        if not (self._fields and count):
             return FormattedRows([""] * count, frozenset(), False)
-        missing, missing_column = self._missing, [self._missing] * count
-        values = [_values(field, columns.get(field.group, missing_column), missing) for field in self._fields]
-        present = [self._is_in_every_row(column) for column in values]
+        cells = [_cells(field, columns.get(field.group), self._missing) for field in self._fields]
+        present = [_is_in_every_row(column, self._missing) for column in cells]
         names = frozenset(
             root for root, is_present in zip(self._roots, present, strict=True) if is_present is not False
         )
@@ -121,58 +128,90 @@ class RowFormatter:
             for is_present, field in zip(present, self._fields, strict=True)
             if field.path.startswith("log.")
         )
-        if None not in present:
-            columns_everywhere = [column for column, is_present in zip(values, present, strict=True) if is_present]
-            literals = self._literals_around(tuple(map(bool, present)))
-            bodies = _join_rows(literals, cast("Sequence[Sequence[str]]", columns_everywhere), count)
-            return FormattedRows(bodies, names, ends_with_log)
-        rows = zip(*values, strict=True)
-        is_present = zip(*map(self._find_present_rows, values, present), strict=False)
-        bodies = [self._template(row_presence) % row for row_presence, row in zip(is_present, rows, strict=False)]
+        if None in present:
+            bodies = self._format_groups(cells, present, count)
+        else:
+            bodies = self._format_alike(tuple(map(bool, present)), cells, count)
         return FormattedRows(bodies, names, ends_with_log)
 
-    def _is_in_every_row(self, column: Column) -> bool | None:
-        """Return whether every row has a value; None if only some have."""
-        missing_count = column.count(self._missing)
-        return None if 0 < missing_count < len(column) else not missing_count
+    def _format_groups(self, cells: Sequence[Cells], present: Sequence[bool | None], count: int) -> list[str]:
+        """Return the body of each row. Rows that have the same fields are formatted together."""
+        optional = [
+            cast("Column", column) for column, is_present in zip(cells, present, strict=True) if is_present is None
+        ]
+        rows_by_fields: defaultdict[tuple[bool, ...], list[int]] = defaultdict(list)
+        for index, found in enumerate(zip(*map(self._find_present_rows, optional), strict=True)):
+            rows_by_fields[found].append(index)
+        bodies = [""] * count
+        for found, indexes in rows_by_fields.items():
+            is_found = iter(found)
+            fields = tuple(next(is_found) if is_present is None else is_present for is_present in present)
+            picked = [_pick_rows(column, indexes) for column in cells]
+            for index, body in zip(indexes, self._format_alike(fields, picked, len(indexes)), strict=True):
+                bodies[index] = body
+        return bodies
 
-    def _find_present_rows(self, column: Column, is_in_every_row: bool | None) -> Iterator[bool]:
+    def _format_alike(self, present: tuple[bool, ...], cells: Sequence[Cells], count: int) -> list[str]:
+        """Return the bodies of rows in which these fields are present."""
+        values = [column for column, is_present in zip(cells, present, strict=True) if is_present]
+        return _join_rows(self._literals_around(present), cast("Sequence[Column | str]", values), count)
+
+    def _find_present_rows(self, column: Column) -> Iterator[bool]:
         """Yield for each row whether it has a value."""
-        if is_in_every_row is not None:
-            return repeat(is_in_every_row)
         return map(bool, column) if self._missing == "" else map(is_not, column, repeat(None))
 
     def _literals_around(self, present: tuple[bool, ...]) -> list[str]:
         """Return the texts before, between and after the values of rows in which these fields are present."""
         literals = self._literals.get(present)
         if literals is None:
-            if len(self._literals) >= _MAX_TEMPLATES:
+            if len(self._literals) >= _MAX_CACHED_LITERALS:
                 self._literals.clear()
             fields = [field for field, is_present in zip(self._fields, present, strict=True) if is_present]
             members = {field.path: f'"{_VALUE}"' if field.is_text else _VALUE for field in fields}
             literals = self._literals[present] = render_members(nest(members)).split(_VALUE)
         return literals
 
-    def _template(self, present: tuple[bool, ...]) -> str:
-        template = self._templates.get(present)
-        if template is None:
-            if len(self._templates) >= _MAX_TEMPLATES:
-                self._templates.clear()
-            template = self._templates[present] = _template(self._fields, present)
-        return template
 
-
-def _join_rows(literals: Sequence[str], columns: Sequence[Sequence[str]], count: int) -> list[str]:
+def _join_rows(literals: Sequence[str], cells: Sequence[Column | str], count: int) -> list[str]:
     """Return the rows of the columns, with the literals before, between and after their values.
 
     For many columns this takes half the time of `%`.
     """
-    if not columns:
-        return [""] * count
-    parts: list[Iterable[str]] = [repeat(literals[0])]
-    for column, literal in zip(columns, literals[1:], strict=True):
-        parts += (column, repeat(literal))
-    return list(map("".join, zip(*parts, strict=False)))
+    parts: list[Iterable[str]] = []
+    text = literals[0]
+    for column, literal in zip(cells, literals[1:], strict=True):
+        if isinstance(column, str):
+            text += column + literal
+        else:
+            parts += (repeat(text), cast("Sequence[str]", column))
+            text = literal
+    return list(map("".join, zip(*parts, repeat(text, count), strict=False)))
+
+
+def _pick_rows(cells: Cells, indexes: Sequence[int]) -> Cells:
+    """Return the values of these rows. `indexes` must not be empty."""
+    if cells is None or isinstance(cells, str):
+        return cells
+    return [cells[indexes[0]]] if len(indexes) == 1 else itemgetter(*indexes)(cells)
+
+
+def _cells(field: FieldSpec, column: Column | None, missing: str | None) -> Cells:
+    """Return the values of a field (see `Cells`). Many columns of a log have the same value in all rows."""
+    if column is None:
+        return None
+    first = column[0]
+    if first == column[-1] == column[len(column) // 2] and column.count(first) == len(column):
+        value = missing if first == missing else _values(field, [first], missing)[0]
+        return None if value == missing else value
+    return _values(field, column, missing)
+
+
+def _is_in_every_row(cells: Cells, missing: str | None) -> bool | None:
+    """Return whether every row has a value; None if only some have."""
+    if cells is None or isinstance(cells, str):
+        return cells is not None
+    missing_count = cells.count(missing)
+    return None if 0 < missing_count < len(cells) else not missing_count
 
 
 def _values(field: FieldSpec, column: Column, missing: str | None) -> Column:
