@@ -14,11 +14,13 @@ import msgspec
 from sidecar.lib.conversions import FieldType
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.user_regex import compile_user_regex
-from sidecar.parse.grok_patterns import named_patterns
+from sidecar.parse.grok_patterns import line_layouts, named_patterns
+from sidecar.parse.line_layout import LineLayout
 
 _REFERENCE = re.compile(r"%\{(?P<reference>[^{}]*)\}|(?<!\\)\(\?P?<(?P<group>(?![=!])[^<>()]++)>")
 _PARTS = re.compile(r"(\w+)(?::([^:\s]+))?(?::(\w+))?", re.ASCII)
 _NESTED = re.compile(r"(?:\[[^\[\]]+\])+")
+_SINGLE_REFERENCE = re.compile(r"\^?(%\{(\w+)\})(\$?)", re.ASCII)
 _FLAGS = re.compile(r"\(\?([aimsu]+)\)")
 _KINDS: dict[str, FieldType] = {
     "int": "integer", "integer": "integer", "long": "integer", "float": "float", "double": "float",
@@ -40,6 +42,9 @@ class ExpandedPattern(msgspec.Struct, frozen=True):
 
     kinds: dict[str, FieldType]
     """Type of each field whose reference has a type, by field path."""
+
+    layout: LineLayout | None = None
+    """The usual layout of the lines, including their ends."""
 
 
 class _Expansion:
@@ -105,7 +110,20 @@ def expand_pattern(pattern: str, custom: Mapping[str, str], *, legacy: bool = Fa
     groups = compile_user_regex(text).groupindex
     if not groups:
         raise ValueError("the pattern has no field; add at least one, such as %{WORD:name}")
-    return ExpandedPattern(text, {name: expansion.paths.get(name, name) for name in groups}, expansion.kinds)
+    paths = {name: expansion.paths.get(name, name) for name in groups}
+    return ExpandedPattern(text, paths, expansion.kinds, _find_layout(pattern, custom, legacy=legacy))
+
+
+def _find_layout(pattern: str, custom: Mapping[str, str], *, legacy: bool) -> LineLayout | None:
+    """Return the usual layout of the lines that a pattern matches; None if it is more than one built-in reference."""
+    match = _SINGLE_REFERENCE.fullmatch(pattern)
+    layout = line_layouts(legacy=legacy).get(match[2]) if match else None
+    if match is None or layout is None:
+        return None
+    built_in = named_patterns(legacy=legacy)
+    if custom and _Expansion({**built_in, **custom}).expand(match[1]) != _Expansion(built_in).expand(match[1]):
+        return None
+    return layout._replace(pattern=layout.pattern + ("" if match[3] else r"[^\n]*+"))
 
 
 def _path(field: str) -> str:

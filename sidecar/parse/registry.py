@@ -70,7 +70,9 @@ def _create_one(
     if isinstance(settings, GrokSettings):
         expanded = settings.expand()
         typed_fields = TypedFields({**expanded.kinds, **settings.types}, timestamps, timestamp.field)
-        return RegexParser(expanded.pattern, typed_fields, expanded.paths, anywhere=True, keeps_empty=False)
+        return RegexParser(
+            expanded.pattern, typed_fields, expanded.paths, anywhere=True, keeps_empty=False, layout=expanded.layout
+        )
     if isinstance(settings, DissectSettings):
         typed_fields = TypedFields(settings.types, timestamps, timestamp.field)
         return DissectParser(Dissection.from_pattern(settings.pattern), settings.append_separator, typed_fields)

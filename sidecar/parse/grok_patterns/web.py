@@ -34,6 +34,35 @@ _HTTPD = {
     "HTTPD_ERRORLOG": "(?:%{HTTPD20_ERRORLOG}|%{HTTPD24_ERRORLOG})",
 }
 
+_HEX_GROUPS = "[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4})"
+_ADDRESS = (
+    r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?= )"
+    r"|[0-9A-Za-z][0-9A-Za-z_-]{0,62}+(?:\.[0-9A-Za-z][0-9A-Za-z_-]{0,62}+)*+(?<!-)"
+    rf"|{_HEX_GROUPS}{{7}}|(?:{_HEX_GROUPS}{{0,6}})?::(?:{_HEX_GROUPS}{{0,6}})?"
+)
+_USUAL_TIME = (
+    "(?:0[1-9]|[12][0-9]|3[01])/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/[0-9]{4}"
+    ":(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9] [+-][0-9]{4}"
+)
+_USUAL_QUOTED = r'"(?:-(?=")|(?<{}>[^"\\\n]*+))"'
+_COMMON_LAYOUT = (
+    rf"(?<client>{_ADDRESS}) (?<any_identity>-) (?<any_user>-(?= )|(?<user>[a-zA-Z0-9._-]++))"
+    rf' \[(?<timestamp>[^\]\n]++)\] "(?<method>[A-Z]++) (?<url>[!#-\[\]-~]++) HTTP/(?<version>[0-9](?:\.[0-9])?)"'
+    " (?<status>[0-9]++) (?:-|(?<bytes>[0-9]++))"
+)
+_COMBINED_LAYOUT = (
+    f"{_COMMON_LAYOUT} (?<quoted_referrer>{_USUAL_QUOTED.format('referrer')})"
+    f" (?<quoted_agent>{_USUAL_QUOTED.format('agent')})"
+)
+_HTTPD_LAYOUTS = {
+    "HTTPD_COMMONLOG": _COMMON_LAYOUT, "COMMONAPACHELOG": _COMMON_LAYOUT,
+    "HTTPD_COMBINEDLOG": _COMBINED_LAYOUT, "COMBINEDAPACHELOG": _COMBINED_LAYOUT,
+}  # fmt: skip
+"""The request has a method, a URL and a version, and the user is a plain name. The separators occur in no value, so a
+line can be divided in only one way."""
+
+_HTTPD_CHECKS = {"timestamp": _USUAL_TIME}
+
 _HTTPD_FIELDS = {
     "client": ("source.address", "clientip"),
     "client_port": ("source.port:int", "clientport"),
@@ -362,7 +391,7 @@ _AWS_FIELDS = {
 }
 
 WEB = (
-    PatternFamily(_HTTPD, _HTTPD_FIELDS),
+    PatternFamily(_HTTPD, _HTTPD_FIELDS, layouts=_HTTPD_LAYOUTS, checks=_HTTPD_CHECKS),
     PatternFamily(_HAPROXY, _HAPROXY_FIELDS),
     PatternFamily(_SQUID, _SQUID_FIELDS),
     PatternFamily(_AWS, _AWS_FIELDS),

@@ -112,8 +112,8 @@ class DateText:
         """Return the timestamps of several texts, or None if one of them is not a time."""
         if not self.convert(texts[0]):
             return None
-        times = list(map(self.convert, texts))
-        return None if "" in times else times
+        times = {text: self.convert(text) for text in set(texts)}
+        return None if "" in times.values() else [times[text] for text in texts]
 
     def _convert_parts(self, key: tuple[str, str, str]) -> TimeAffixes:
         text, zone, year = key

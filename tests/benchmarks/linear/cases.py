@@ -23,6 +23,8 @@ from sidecar.model.documents import RenderedDocuments
 from sidecar.model.span import PendingSpan
 from sidecar.parse.formats import FORMATS
 from sidecar.parse.grok import expand_pattern
+from sidecar.parse.grok_patterns import line_layouts
+from sidecar.parse.line_layout import LayoutRegex
 from sidecar.parse.plain import PlainTextParser
 from sidecar.pipeline.accounting import count_undecodable, settle
 from sidecar.sinks.mongodb.bson_encoder import Encoder
@@ -184,6 +186,21 @@ def _grok_patterns() -> Iterator[Case]:
         begin = sample["line"][: len(sample["line"]) * 3 // 5]
         for unit in (*_GROK_UNITS, f"{begin} "):
             yield Case(f"grok {sample['pattern']}: {begin}{unit}", work, repeated(unit, begin))
+    find = LayoutRegex(line_layouts()["COMBINEDAPACHELOG"]).columns
+
+    def find_layout(line: str) -> Work:
+        return partial(find, Framer().frame(chunk(f"{line}\n".encode())))
+
+    for begin in (
+        "",
+        "a.",
+        "1:1",
+        f"{_CLF}GET /",
+        f'{_CLF}GET / HTTP/1.1" 200 1 "',
+        f'{_CLF}GET / HTTP/1.1" 200 1 "" "',
+    ):
+        for unit in (*_GROK_UNITS, ".", "a.", "1:", "-", "-a"):
+            yield Case(f"layout: {begin}{unit}", find_layout, repeated(unit, begin))
 
 
 _GROK_LINES = Path(__file__).parents[2] / "unit" / "parse" / "grok_lines.ndjson"

@@ -11,11 +11,13 @@ import pytest
 import regex
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from sidecar.model.records import RecordBatch
 from sidecar.parse.grok import expand_pattern
-from sidecar.parse.grok_patterns import named_patterns
+from sidecar.parse.grok_patterns import line_layouts, named_patterns
+from sidecar.parse.line_layout import LayoutRegex
 from tests.support.builders.records import fields, framed, make_parser
 from tests.support.builders.records import parsed as of_parser
 
@@ -314,3 +316,79 @@ def test_known_patterns_that_do_not_go_back_take_what_the_plain_ones_take(data: 
     pattern = around.replace("{}", f"%{{{name}:found}}")
     ours, plain = (regex.compile(expand_pattern(pattern, own).pattern).search(line) for own in ({}, PLAINLY))
     assert (ours and (ours.span(), ours.groups())) == (plain and (plain.span(), plain.groups()))
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Dec")
+ACCESS_PIECES = (
+    ["203.0.113.7", "web-1.shop.example", "::1", "2001:db8::7", "1:2:3:4:5:6:7:8", "256.1.1.1", "web-.", "a_", "-",
+     "1::", "::ffff:192.0.2.7", "fe80::1%eth0", "1:2:3:4:5:6:7::", "1::2:3:4:5:6:7:8", "host-", "192.0.2.7:80",
+     "\u00e4.example"],
+    [" - ", " ann ", " -  ", " a@b ", "  "],
+    ["-", "ann", "-a", "a.b_c-1", "ann@shop.example", "", "-\u0660", "a b", "--"],
+    [" [", "[", " [ "],
+    ["23/Nov/2026:01:00:00 +0000", "3/May/26:1:00:00 -0700", "04/Mai/2026:13:17:15 +0200", "31/Dec/2026:23:59:60 0",
+     "32/Nov/2026:01:00:00 +0000", "23/Nov/2026:24:00:00 +0000", "01/Jul/2026:00:59:59.5 +0000", "",
+     "30/Feb/2026:09:08:07 +1400", "00/Jan/2026:01:00:00 +0000",
+     *(f"1{number % 10}/{month}/2026:01:00:00 +0100" for number, month in enumerate(MONTHS))],
+    ['] "', ']"', '] '],
+    ["GET", "get", "G-T", "GET\u00e4", ""],
+    [" ", "  ", ""],
+    ["/a?b=c", '/a"b', "/a\\b", "/\u00e4", "/a b", "", "*", "/%20'();", "/\x7f", "/\u2028", "/\x1c"],
+    [" HTTP/1.1", " HTTP/2", " HTTP/1.12", " HTTP/", "", " HTTP/2.0 ", " http/1.1", " HTTP/\u0661"],
+    ['" ', '"  ', " "],
+    ["200", "-", "+200", "2\u0660", "2000", "", "0"],
+    [" ", "  "],
+    ["512", "-", "0", "-5", "5.1", "", "00"],
+    [' "', "", ' ', ' ""'],
+    ["-", "", "https://shop.example/", "a\\\"b", "-x", "a\\b", "\u00e4 \u2028", "a b\tc"],
+    ['" "', '""', '"'],
+    ["-", "", "curl/8.5", "Mozilla/5.0 (X11; \u00e4)", "-\\\"", "--"],
+    ['"', '" "192.0.2.7"', '" 0.005', '"x', "", '"\t-'],
+)  # fmt: skip
+"""The parts of a line of an access log, in order. The first one of each is usual."""
+
+USUAL_OR_NOT = st.tuples(*(st.just(of[0]) | st.sampled_from(of) for of in ACCESS_PIECES)).map("".join)
+ACCESS_LINE = USUAL_OR_NOT | st.builds(
+    lambda line, at, cut, text: line[:at] + text + line[at + cut :],
+    USUAL_OR_NOT, st.integers(0, 120), st.integers(0, 3), st.text('09aZ-" :[]\\/.%@\u0661\u00e4', max_size=3),
+)  # fmt: skip
+WITH_LAYOUT = [
+    around.replace("{}", f"%{{{name}}}")
+    for name in sorted(line_layouts()) for around in ("{}", "^{}", "{}$", "^{}$")
+]  # fmt: skip
+
+
+@given(st.lists(ACCESS_LINE, min_size=1, max_size=4), st.sampled_from(WITH_LAYOUT), st.booleans())
+def test_the_usual_layout_of_a_pattern_has_the_captures_of_the_pattern(
+    lines: list[str], pattern: str, legacy: bool
+) -> None:
+    usual = "".join(of[0] for of in ACCESS_PIECES)
+    expanded = expand_pattern(pattern, {}, legacy=legacy)
+    assert expanded.layout
+    batch = framed(*(line.replace("\n", " ") or "x" for line in lines), usual)
+    columns, failed = LayoutRegex(expanded.layout).columns(batch)
+    assert "COMMON" in pattern or len(lines) not in failed
+    compiled = regex.compile(expanded.pattern)
+    for row, index in enumerate(index for index in range(batch.count) if index not in failed):
+        match = compiled.search(batch.texts[index])
+        assert match
+        assert match.start() == 0
+        found = {expanded.paths[name]: text for name, text in match.groupdict().items() if text}
+        assert found == {path: column[row] for path, column in columns.items() if column[row]}
+    settings = "disabled" if legacy else "v1"
+    parser = {"type": "grok", "pattern": pattern, "ecs_compatibility": settings}
+    records, alone = (
+        make_parser(parser).parse(batch), make_parser(parser).parse(replace(batch, is_uniform=False, text=""))
+    )  # fmt: skip
+    assert (records.bodies, records.times, records.errors, records.annotations) == (
+        alone.bodies, alone.times, alone.errors, alone.annotations
+    )  # fmt: skip
+
+
+def test_a_pattern_that_uses_other_patterns_has_no_layout() -> None:
+    assert expand_pattern("%{COMBINEDAPACHELOG}", {"OTHER": "x"}).layout
+    for pattern, own in (
+        ("%{COMBINEDAPACHELOG}", {"IPV4": "x"}), ("%{COMBINEDAPACHELOG}", {"COMBINEDAPACHELOG": "%{WORD:a}"}),
+        ("%{COMBINEDAPACHELOG} %{WORD:a}", {}), ("%{COMBINEDAPACHELOG:a}", {}), ("%{WORD:a}", {}),
+    ):  # fmt: skip
+        assert expand_pattern(pattern, own).layout is None
