@@ -72,7 +72,8 @@ def _host(url: str, key: str) -> str:
 
 
 def _cloud_host(cloud_id: str) -> str:
-    from elastic_transport.client_utils import parse_cloud_id  # noqa: PLC0415 - takes 0.1 s, which few need
+    # Imported only here, because the process that reads the settings needs it for nothing else.
+    from elastic_transport.client_utils import parse_cloud_id  # noqa: PLC0415
 
     try:
         address = parse_cloud_id(cloud_id).es_address

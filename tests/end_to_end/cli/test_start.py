@@ -21,6 +21,13 @@ def test_a_process_that_ships_to_elasticsearch_does_without_the_client() -> None
     assert _python(f"import sys, {_SINK}; print('elasticsearch' in sys.modules)") == "False"
 
 
+def test_settings_of_elasticsearch_are_read_without_its_transport() -> None:
+    """The process that reads the settings would need a fifth more CPU time."""
+    read = "registry.settings_for('elasticsearch+https://user:secret@es:9200/logs')"
+    program = f"import sys; from sidecar.sinks import registry; {read}; print(*sys.modules)"
+    assert not {"elastic_transport", "urllib3", "asyncio", "http.client"} & set(_python(program).split())
+
+
 def test_the_start_time_of_the_process_is_that_of_the_kernel() -> None:
     before = time.monotonic()
     source = (
