@@ -122,9 +122,9 @@ def _detect(options: argparse.Namespace) -> int:
             "configuration": configuration,
         })  # fmt: skip
         return 0
-    put_line(SCHEMA_LINE)
     for comment in detected.comments():
         put_line(f"# {comment}")
+    put_line(SCHEMA_LINE)
     put_lines(format_yaml(escape_values(configuration)))
     settings = from_command_line([file], ["stdout:"], proposal.pipeline, {}).settings
     events = explain(settings, next(iter(settings.pipelines)), file, detected.data, SystemClock())

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -267,15 +268,15 @@ def test_the_time_and_the_level_are_read_wherever_they_are(
     assert "syslog" not in documents[0]["log"]
 
 
-def test_the_first_comment_says_what_is_read_and_notes_say_what_is_ignored(
+def test_the_first_line_says_what_is_read_and_notes_say_what_is_ignored(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def shown(text: str) -> list[str]:
         (tmp_path / "app.log").write_text(text)
         assert main(["explain", "--detect", str(tmp_path / "app.log")]) == 0
-        schema, *lines = capfd.readouterr().out.splitlines()
+        *comments, schema = takewhile(lambda line: line.startswith("#"), capfd.readouterr().out.splitlines())
         assert schema == SCHEMA_LINE
-        return [line for line in lines if line.startswith("#")]
+        return comments
 
     access = (CORPUS / "nginx-main" / "input.log").read_text()
     assert shown(access)[0].startswith("# nginx: 100% read, time 100%, level –, 9 fields (first ")
