@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import suppress
@@ -74,7 +75,9 @@ class CompressedFile:
         self.fd = fd
         self.identity = file_id(fd)
         self._form = form
-        self._disk_size = -1
+        self._stamp = (-1, 0)
+        """Size and time of the compressed file at the last call."""
+
         self._allowance: ScanAllowance | None = None
         self._cached_reads: dict[tuple[int, int], bytes] = {}
         self._start_again()
@@ -118,7 +121,7 @@ class CompressedFile:
         with suppress(Postponed):
             self._measure(self._size + _MEASURE_STEP_BYTES)
         size = self._content_size
-        return FileStat(size, status.st_mtime, status.st_nlink, size, status.st_size)
+        return FileStat(size, status.st_mtime, status.st_nlink, size, status.st_size, damage=self._explain_damage())
 
     def modified_at(self) -> float:
         """Return the time of the last change of the compressed file."""
@@ -134,11 +137,21 @@ class CompressedFile:
         return self._size >= size
 
     def has_content_after(self, offset: int) -> bool:
-        """Return whether a byte other than NUL follows after `offset`. Decompress no more than necessary."""
+        """Return whether a byte other than NUL follows after `offset`. Decompress no more than necessary.
+
+        Raise `OSError` if this is unknown, because the data before such a byte is damaged.
+        """
         self._notice_growth()
         if self._content_size <= offset:
             self._measure(float("inf"), offset + 1, is_needed=True)
+        if self._content_size <= offset and (damage := self._explain_damage()):
+            raise OSError(errno.EBADMSG, damage)
         return self._content_size > offset
+
+    def _explain_damage(self) -> str:
+        if not self._measuring.is_damaged:
+            return ""
+        return f"its {self._form.name} data is damaged after {self._size} bytes of content; the rest is not read"
 
     def _measure(self, size: float, content: float = float("inf"), *, is_needed: bool = False) -> None:
         """Measure the file: decompress until `size` bytes are known, or `content` bytes before trailing NUL bytes.
@@ -158,11 +171,12 @@ class CompressedFile:
 
     def _notice_growth(self) -> os.stat_result:
         status = os.fstat(self.fd)
-        if status.st_size < self._disk_size:
-            self._drop_streams()
-            self._start_again()
-        if status.st_size != self._disk_size:
-            self._disk_size = status.st_size
+        stamp = status.st_size, status.st_mtime_ns
+        if stamp != self._stamp:
+            if status.st_size < self._stamp[0] or self._measuring.is_damaged:  # the damaged bytes may be valid now
+                self._drop_streams()
+                self._start_again()
+            self._stamp = stamp
             self._measuring.resume()
         return status
 
@@ -202,11 +216,17 @@ class _Stream:
         self.is_at_end = False
         """Whether the current end of the file was reached."""
 
+        self.is_damaged = False
+        """Whether the stream has ended at bytes that are not valid."""
+
         self.is_dropped = False
         """Whether the memory was freed, so that the stream cannot be used any more."""
 
         self._fd, self._form = fd, form
         self._decoder: Decoder | None = None
+        self._has_member = False
+        """Whether a member of the file was decompressed to its end."""
+
         self._position = 0
         self._unread = self._buffer = b""
         self._lock = threading.Lock()
@@ -268,15 +288,19 @@ class _Stream:
             self._position += 0 if self._unread else len(piece)
             self._unread, self.is_at_end = b"", not piece
         if self._decoder is None and piece:
+            if self._has_member and not piece.startswith(self._form.magic[:1]):
+                self.is_at_end = True  # what follows the last member is ignored, as gzip(1) does
+                return b""
             self._decoder = self._form.new_decoder()
         if self._decoder is None:
             return b""
         try:
             data = self._decoder.decompress(piece, _PIECE_BYTES)
         except self._form.errors:
-            self.is_at_end = True
+            self.is_at_end = self.is_damaged = True
             return b""
         if self._decoder.eof:
+            self._has_member = True
             self._unread = self._decoder.unused_data.lstrip(b"\0")
             self._decoder = None
         return data

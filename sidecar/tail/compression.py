@@ -132,3 +132,8 @@ FORMATS = (
 def find_format(head: bytes) -> CompressionFormat | None:
     """Return the format of a file that begins with these bytes, or None if the file is not compressed."""
     return next((each for each in FORMATS if head.startswith(each.magic)), None)
+
+
+def begins_format(head: bytes) -> bool:
+    """Return whether these bytes are the beginning of the first bytes of a compressed file."""
+    return bool(head) and any(each.magic.startswith(head) for each in FORMATS)

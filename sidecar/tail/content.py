@@ -25,7 +25,7 @@ _PLAIN_SHARE = 4
 """Number of bytes of plain files that count as one decompressed byte, because they are faster to compare."""
 
 _SLICE_BYTES = 1 << 20
-_ALWAYS_COMPARED_BYTES = 256 << 10
+ALWAYS_COMPARED_BYTES = 256 << 10
 """Up to this offset, content is compared in full even if the identity of the file is certain."""
 
 _TIME_SLACK_S = 2.0
@@ -70,7 +70,7 @@ class ContentComparer:
         """
         if not matches_samples(known, source):
             return False
-        checksums = [each for each in known.checksums() if in_full or each[0] <= _ALWAYS_COMPARED_BYTES]
+        checksums = [each for each in known.checksums() if in_full or each[0] <= ALWAYS_COMPARED_BYTES]
         return self._matches_checksums(known, source, checksums)
 
     def is_copy(

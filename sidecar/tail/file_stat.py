@@ -28,6 +28,9 @@ class FileStat(NamedTuple):
     is_final: bool = True
     """Whether `size` is exact. If not, the next call may find more content after NUL bytes, in the same file."""
 
+    damage: str = ""
+    """Why the bytes after `size` cannot be decompressed; "" if there is no error."""
+
 
 def strip_nul(data: bytes) -> bytes:
     """Return the data without the NUL bytes at its end. `bytes.rstrip` would take 40 ns for each byte."""

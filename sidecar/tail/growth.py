@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sidecar.tail.content import MIN_PROOF_BYTES
+from sidecar.tail.content import ALWAYS_COMPARED_BYTES, MIN_PROOF_BYTES
 from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
 from sidecar.tail.file_set import FileSet
 from sidecar.tail.source import FileStat
@@ -102,6 +102,10 @@ class GrowthMonitor:
 
     def _compare(self, file: TrackedFile, status: FileStat) -> bool:
         """Return whether the file has grown or was truncated."""
+        self._context.unreadable.note_damage(file.name, status.damage)
+        return self._compare_content(file, status)
+
+    def _compare_content(self, file: TrackedFile, status: FileStat) -> bool:
         is_same = (status.disk_size, status.modified) == (file.disk_size, file.modified)
         if is_same and not (file.is_compressed and status.size > file.size):
             return False
@@ -133,19 +137,26 @@ class GrowthMonitor:
 
     @staticmethod
     def _may_be_rewritten(file: TrackedFile, status: FileStat) -> bool:
-        """Return whether a small file was probably written again with the same content, as by `echo ok > file`.
+        """Return whether a file of the same size was written again: its time has changed, and its content may have.
 
-        Never True for a network file system, which may change the time of a file some time after a write.
+        A small file was probably written again with the same content, as by `echo ok > file`. That is never assumed
+        for a network file system, which may change the time of a file some time after a write.
         """
-        is_small = 0 < file.size < MIN_PROOF_BYTES and (status.size, status.disk_size) == (file.size, file.disk_size)
-        is_newer = 0 < file.modified < status.modified and file.file_id.inode_generation is not None
-        return is_small and is_newer
+        is_same_size = file.size > 0 and (status.size, status.disk_size) == (file.size, file.disk_size)
+        if not is_same_size or file.is_compressed or not file.modified:
+            return False
+        if file.size < MIN_PROOF_BYTES:
+            return file.modified < status.modified and file.file_id.inode_generation is not None
+        return file.size <= ALWAYS_COMPARED_BYTES and not file.has_checksummed_content()
 
     def _store(self, file: TrackedFile, status: FileStat) -> bool:
         """Store this size and time of the file. Return whether it has grown."""
         is_new, has_grown, now = not file.modified, status.size > file.size, self._context.clock.monotonic()
         written_at = now - max(self._context.clock.now() - status.modified, 0.0) if is_new else now
-        file.disk_size = status.disk_size if status.is_final else UNKNOWN_SIZE
+        # A program that writes reserved space through mmap(2) need not change size or time of the file. A single NUL
+        # byte at the end is a half of a line end in UTF-16.
+        has_reserved_space = not file.is_compressed and status.size + 1 < status.disk_size
+        file.disk_size = status.disk_size if status.is_final and not has_reserved_space else UNKNOWN_SIZE
         file.modified, file.shrunk = status.modified, None
         if is_new or has_grown:
             self._note_growth(written_at)

@@ -10,9 +10,10 @@ from typing import Protocol
 from sidecar.model.file import FileId
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
 from sidecar.tail.compressed_file import CompressedFile
-from sidecar.tail.compression import find_format
+from sidecar.tail.compression import begins_format, find_format
 from sidecar.tail.file_stat import FileStat as FileStat
 from sidecar.tail.plain_file import PlainFile
+from sidecar.tail.rotation_names import COMPRESSED
 from sidecar.tail.safe_open import open_regular
 from sidecar.tail.scan_allowance import Postponed as Postponed
 from sidecar.tail.scan_allowance import ScanAllowance as ScanAllowance
@@ -81,6 +82,8 @@ def open_source(root: str, path: str) -> Source:
         if head.startswith(_UTF_32_BOMS):
             raise OSError(errno.EILSEQ, "it is encoded in UTF-32, which is not supported; convert it to UTF-8")
         form = find_format(head)
+        if form is None and path.endswith(COMPRESSED) and begins_format(head):
+            raise OSError(errno.EAGAIN, "it is too short to be decompressed")
         if form is None:
             return PlainFile(fd)
         form.check(head)

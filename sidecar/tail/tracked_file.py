@@ -15,7 +15,7 @@ import msgspec
 
 from sidecar.model.checkpoint import Checkpoint, Intent, KnownFile
 from sidecar.model.file import FileId, Generation
-from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, Fingerprint
+from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, Fingerprint, checksum
 from sidecar.model.lines import Chunk
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.safe_open import NotRegular
@@ -417,6 +417,16 @@ class TrackedFile:
             return False
         points = {(p.offset, p.tail) for p in self.settled.values() if not p.done and p.offset <= self.size}
         return all(tail.matches(self.pread(tail.length, offset - tail.length)) for offset, tail in points)
+
+    def has_checksummed_content(self) -> bool:
+        """Return whether everything before the checkpoints is unchanged, by checksum. This reads all of it."""
+        start = crc = 0
+        for offset, expected in self.to_known_file().checksums():
+            if offset <= self.size:
+                start, crc = offset, checksum(self.pread(offset - start, start), crc)
+                if crc != expected:
+                    return False
+        return True
 
     def is_prefix_unchanged(self, size: int) -> bool:
         """Return whether the known bytes before `size` are unchanged, for a file that has shrunk to this size."""

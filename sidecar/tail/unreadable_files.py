@@ -47,6 +47,7 @@ class UnreadableFiles:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._entries: dict[tuple[str, str], _UnreadableFile] = {}
+        self._damaged: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def record(self, path: str, error: OSError, reader: str = "") -> float:
@@ -61,6 +62,13 @@ class UnreadableFiles:
             retry_at = self._clock.monotonic() + pause_s
             self._entries[path, reader] = _UnreadableFile(error.strerror or str(error), failures, retry_at)
         return retry_at
+
+    def note_damage(self, path: str, reason: str) -> None:
+        """Record why the rest of a file cannot be decompressed; "" if it can. What precedes the damage is read."""
+        if reason:
+            self._damaged[path] = reason
+        elif self._damaged:
+            self._damaged.pop(path, None)
 
     def clear(self, path: str, reader: str = "") -> None:
         """Remove the error of a file that can be read again."""
@@ -83,6 +91,7 @@ class UnreadableFiles:
         """Remove the errors of all other files."""
         with self._lock:
             self._entries = {key: entry for key, entry in self._entries.items() if key[0] in paths}
+        self._damaged = {path: reason for path, reason in self._damaged.items() if path in paths}
 
     def keep_readers(self, sinks: Collection[str]) -> None:
         """Remove the errors of sinks that are not among these."""
@@ -93,9 +102,9 @@ class UnreadableFiles:
         return any(path == failed for failed, _ in list(self._entries))
 
     def __bool__(self) -> bool:
-        return bool(self._entries)
+        return bool(self._entries or self._damaged)
 
     def reasons(self) -> dict[str, str]:
         """Return the path of each file that cannot be read, and why."""
         with self._lock:
-            return {path: entry.reason for (path, _), entry in self._entries.items()}
+            return self._damaged | {path: entry.reason for (path, _), entry in self._entries.items()}
