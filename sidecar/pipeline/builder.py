@@ -101,9 +101,10 @@ def _build_tracker(name: str, settings: Settings, shared: SharedParts, scanner: 
     pipeline = settings.pipelines[name]
     return FileTracker(
         name, shared.ledger, shared.clock, shared.emit, shared.open_files, scanner,
-        from_end=pipeline.read_from == "end", ignore_older=pipeline.ignore_older,
-        deleted_files=settings.limits.deleted_files, deleted_grace=settings.limits.deleted_grace,
-        links=_build_links(pipeline, shared), boundaries=boundary_rules(pipeline), beat=shared.heartbeats.beat,
+        from_end=pipeline.read_from == "end", charset=lookup(pipeline.encoding),
+        ignore_older=pipeline.ignore_older, deleted_files=settings.limits.deleted_files,
+        deleted_grace=settings.limits.deleted_grace, links=_build_links(pipeline, shared),
+        boundaries=boundary_rules(pipeline), beat=shared.heartbeats.beat,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from sidecar.model.file import Generation
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
 from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer, Readable
 from sidecar.tail.context import COPY_QUIET_S, TailContext
-from sidecar.tail.rotation_names import COMPRESSED, is_rotation_of
+from sidecar.tail.rotation_names import is_rotation_of
 from sidecar.tail.siblings import Key
 from sidecar.tail.source import Source
 from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
@@ -98,7 +98,7 @@ class CopyCandidates:
         """
         if not links:
             return False
-        is_compressed = candidate.place.name.endswith(COMPRESSED)
+        is_compressed = candidate.source.is_compressed
         is_related = is_rotation_of(candidate.original.path, candidate.place.name)
         if is_compressed and is_related and not self.is_complete(candidate):
             return True  # it is being compressed, however long this takes; if the sidecar ends, the next run decides

@@ -20,9 +20,10 @@ from sidecar.tail.generations import GenerationLog
 from sidecar.tail.growth import GrowthMonitor
 from sidecar.tail.prefix_index import INDEXED_BYTES, PrefixIndex
 from sidecar.tail.recognition import Recognizer, Unchanged
-from sidecar.tail.rotation_names import COMPRESSED, is_rotation_of
+from sidecar.tail.rotation_names import is_rotation_of
 from sidecar.tail.siblings import find_by_inode
 from sidecar.tail.source import OwnedSource, Postponed, Source
+from sidecar.tail.start_positions import StartPositions
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation, TrackedFile
 
@@ -36,12 +37,12 @@ class CopyDecisions:
     def __init__(
         self, context: TailContext, files: FileSet, subscribers: Subscribers, opener: FileOpener,
         generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles,
-        candidates: CopyCandidates, growth: GrowthMonitor, earlier: EarlierRuns,
+        candidates: CopyCandidates, growth: GrowthMonitor, earlier: EarlierRuns, starts: StartPositions,
     ) -> None:  # fmt: skip
         self._context, self._files, self._subscribers, self._opener = context, files, subscribers, opener
         self._generations, self._copies, self._recognizer = generations, copies, recognizer
         self._finished, self._candidates, self._growth = finished, candidates, growth
-        self._earlier = earlier
+        self._earlier, self._starts = earlier, starts
 
     # ── the scan that finds the file ────────────────────────────────────────────────────────────────────────
 
@@ -79,7 +80,7 @@ class CopyDecisions:
         for file in index.find_matches(place.name, beginning):
             is_near = os.path.dirname(file.name) == os.path.dirname(place.name)
             is_unlikely = file in started and not is_rotation_of(file.name, place.name)
-            is_copied_again = file.is_in_copy and not place.name.endswith(COMPRESSED)
+            is_copied_again = file.is_in_copy and not source.is_compressed
             if is_copied_again or is_unlikely or (is_short and not is_near):
                 continue
             if file.file_id.key in self._generations:
@@ -144,6 +145,7 @@ class CopyDecisions:
             return
         try:
             decision = self._recognizer.find_finished(candidate.source, candidate.place.name)
+            starts = self._starts.find(candidate.source)
         except Postponed:
             return
         is_present = original is not None and original.is_in_last_scan
@@ -154,7 +156,7 @@ class CopyDecisions:
             elif is_copy:
                 self._add_copy(opened.open, candidate.place, (candidate.size, candidate.crc))
             else:
-                self._generations.start(opened, candidate.place)
+                self._generations.start(opened, candidate.place, starts, "read_from_end")
 
     def _is_undecided(self, candidate: CopyCandidate) -> bool:
         """Return whether a later scan decides where the content of the original is."""

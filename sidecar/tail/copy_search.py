@@ -7,16 +7,18 @@ copy. Rotation with compression leaves only the compressed copy.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import msgspec
 
 from sidecar.model.checkpoint import KnownFile
+from sidecar.model.fingerprint import FINGERPRINT_BYTES
 from sidecar.tail.content import ContentComparer, may_be_partial_copy_of
-from sidecar.tail.context import COPY_SEARCH_S, TailContext
+from sidecar.tail.context import COPY_SEARCH_S, ScannedFile, TailContext
 from sidecar.tail.copy_candidates import CopyCandidates
 from sidecar.tail.file_opener import FileOpener
 from sidecar.tail.finished_files import FinishedFiles
+from sidecar.tail.rotation_names import find_originals
 from sidecar.tail.siblings import Key, SiblingFile, find_candidates, is_within
 from sidecar.tail.source import Postponed, Source
 from sidecar.tail.tracked_file import FileLocation, TrackedFile
@@ -54,7 +56,7 @@ class Abandoned(msgspec.Struct, frozen=True):
 
 
 class CopySearch:
-    """Searches other files for lost content, except tracked files, whose keys `tracked_keys` returns."""
+    """Searches other files for lost content, except undelivered ones, whose keys `tracked_keys` returns."""
 
     def __init__(
         self, context: TailContext, opener: FileOpener, comparer: ContentComparer, finished: FinishedFiles,
@@ -64,6 +66,8 @@ class CopySearch:
         self._candidates, self._tracked_keys = candidates, tracked_keys
         self.finished = finished
         self._lost: dict[int, LostContent] = {}
+        self._moved: dict[str, list[SiblingFile]] = {}
+        """Unknown files of the scan by file name, and by the names before a rotation."""
 
     def __bool__(self) -> bool:
         return bool(self._lost)
@@ -97,12 +101,14 @@ class CopySearch:
     def find_original(self, place: FileLocation, source: Source) -> KnownFile | None:
         """Return the lost generation of which this file may be an unfinished copy, or None."""
         for lost in self._lost.values():
-            if may_be_partial_copy_of(lost.known, source, place.name):
+            is_itself = lost.known.file_id.matches(source.identity)
+            if not is_itself and may_be_partial_copy_of(lost.known, source, place.name):
                 return lost.known
         return None
 
-    def search(self) -> Iterator[FoundCopy | Abandoned]:
-        """Continue all searches. Yield the result of each search that has ended."""
+    def search(self, unknown: Iterable[ScannedFile] = ()) -> Iterator[FoundCopy | Abandoned]:
+        """Continue all searches. Yield the result of each search that has ended. `unknown`: files of the scan."""
+        self._moved = _by_name(unknown) if self._lost else {}
         clock = self._context.clock
         stop = clock.monotonic() + _MAX_SEARCH_PER_SCAN_S
         for number in list(self._lost):
@@ -135,7 +141,7 @@ class CopySearch:
         for candidate in self._candidates.find_copies(known.generation):
             if self._is_candidate_copy(lost, candidate.place, candidate.source, complete=complete):
                 return candidate.place, self._candidates.take(candidate)
-        for each in self._siblings(lost):
+        for each in [*self._siblings(lost), *(self._find_moved(lost) if complete else ())]:
             if (each.stamp, complete) in lost.rejected:
                 continue
             with self._context.unreadable.guard(each.place.name), self._opener.open(each.place, each.key) as opened:
@@ -169,9 +175,16 @@ class CopySearch:
         place = lost.file.place if lost.file else self.find_place(lost.known)
         if place is None:
             return []
-        return find_candidates(
-            lost.known, place, self._context.scope, {*self._tracked_keys(), *self._candidates.keys()}
-        )
+        excluded = {*self._tracked_keys(), *self._candidates.keys()}
+        return find_candidates(lost.known, place, self._context.scope, excluded)
+
+    def _find_moved(self, lost: LostContent) -> list[SiblingFile]:
+        """Return unknown files in other directories that may be the missing file, moved to another file system."""
+        known = lost.known
+        if lost.reason != "deleted" or known.fingerprint.covered < FINGERPRINT_BYTES:
+            return []
+        folder, name = os.path.split(known.name)
+        return [each for each in self._moved.get(name, ()) if os.path.dirname(each.place.name) != folder]
 
     def find_place(self, known: KnownFile) -> FileLocation | None:
         """Return the last location of the file, or None if the current configuration does not include it."""
@@ -209,3 +222,12 @@ class CopySearch:
         except Postponed:
             return True
         return is_other and may_be_partial_copy_of(known, source, place.name)
+
+
+def _by_name(files: Iterable[ScannedFile]) -> dict[str, list[SiblingFile]]:
+    by_name: dict[str, list[SiblingFile]] = {}
+    for found in files:
+        place, key = FileLocation(found.root, found.path), (found.device, found.inode)
+        for name in {os.path.basename(each) for each in find_originals(found.path)}:
+            by_name.setdefault(name, []).append(SiblingFile(place, key, found.size, found.modified))
+    return by_name

@@ -134,7 +134,8 @@ class EarlierRuns:
             self.left_out[place.name] = f"{_SHORTER} for its size of {known.seen} bytes"
             return
         elif is_taken or not self._continue_cut(known, opened, place):
-            self._copies.add(known, None, "truncated")
+            is_same_file = known.file_id.matches(opened.open.identity)  # the file system may have reused the inode
+            self._copies.add(known, None, "truncated" if is_same_file else "deleted")
         del self._pending[known.generation.id]
 
     def _continue_cut(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
@@ -198,12 +199,20 @@ class EarlierRuns:
                 self.left_out[known.name] = reason
             elif (found := seen.get(known.file_id.key)) is not None:
                 if not found.size:
-                    self._copies.add(known, None, "truncated")
+                    self._copies.add(known, None, self._explain_empty(known, found))
                     del self._pending[known.generation.id]
             elif not self._resume_by_link(known):
                 waiting.append(known)
         if waiting:
             self._search(waiting, seen)
+
+    def _explain_empty(self, known: KnownFile, found: ScannedFile) -> str:
+        """Return "truncated" for the empty file of a generation, "deleted" for another one that has its inode."""
+        place = FileLocation(found.root, found.path)
+        with self._context.unreadable.guard(place.name), self._opener.open(place) as opened:
+            if opened.source is not None and not known.file_id.matches(opened.source.identity):
+                return "deleted"
+        return "truncated"
 
     def _resume_by_link(self, known: KnownFile) -> bool:
         linked = self._context.links.find(known.generation) if self._context.links else None

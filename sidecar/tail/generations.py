@@ -6,16 +6,16 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from sidecar.model.checkpoint import COPY, ORIGIN, Checkpoint, Intent, KnownFile, NewGeneration
+from sidecar.model.checkpoint import COPY, Checkpoint, Intent, KnownFile, NewGeneration
 from sidecar.model.file import Generation
 from sidecar.model.fingerprint import FINGERPRINT_BYTES, OVERLAP_BYTES, Fingerprint, OverlapDigest, checksum
 from sidecar.tail.context import TailContext
 from sidecar.tail.siblings import Key
 from sidecar.tail.source import OwnedSource, Source, find_beginning
+from sidecar.tail.start_positions import NO_STARTS
 from sidecar.tail.tracked_file import FileLocation, TrackedFile
 from sidecar.telemetry import events
 
@@ -24,10 +24,6 @@ _MAX_UNRECORDED = 256
 
 _FIRST_INTENT_BYTES = 64 << 10
 """Maximum number of bytes at the beginning of a new file whose checksum is recorded before they are sent."""
-
-_SEARCHED_BACK_BYTES = 64 << 20
-
-NO_STARTS: Mapping[str, Checkpoint] = MappingProxyType({})
 
 Track = Callable[[TrackedFile], None]
 """Function that tracks a file after its generation was recorded in the state."""
@@ -155,18 +151,3 @@ class GenerationLog:
         for file, _ in self._unrecorded.values():
             file.close()
         self._unrecorded.clear()
-
-
-def find_end(source: Source) -> Checkpoint:
-    """Return the checkpoint after the last line end, for `read_from: end`; `ORIGIN` if the last line is very long."""
-    at = source.status().size
-    stop = max(0, at - _SEARCHED_BACK_BYTES)
-    while at > stop:
-        back = min(128 * 1024, at)
-        piece = source.pread(back, at - back)
-        if newline := piece.rfind(b"\n") + 1:
-            offset = at - back + newline
-            before = min(OVERLAP_BYTES, offset)
-            return Checkpoint(offset, OverlapDigest.from_bytes(source.pread(before, offset - before)))
-        at -= back
-    return ORIGIN

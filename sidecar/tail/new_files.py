@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from sidecar.model.checkpoint import ORIGIN, Checkpoint
 from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer
 from sidecar.tail.context import ScannedFile, TailContext
 from sidecar.tail.copy_candidates import CopyCandidates
@@ -14,12 +13,13 @@ from sidecar.tail.earlier_runs import EarlierRuns
 from sidecar.tail.file_opener import FileOpener
 from sidecar.tail.file_set import FileSet
 from sidecar.tail.finished_files import FinishedFiles
-from sidecar.tail.generations import NO_STARTS, GenerationLog, find_end
+from sidecar.tail.generations import GenerationLog
 from sidecar.tail.growth import GrowthMonitor
 from sidecar.tail.prefix_index import PrefixIndex
 from sidecar.tail.recognition import New, Recognizer, Unchanged
 from sidecar.tail.siblings import Key, find_by_inode
-from sidecar.tail.source import OwnedSource, Postponed, Source
+from sidecar.tail.source import OwnedSource, Postponed
+from sidecar.tail.start_positions import StartPositions
 from sidecar.tail.subscribers import Subscribers
 from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
 
@@ -28,11 +28,7 @@ Relocate = Callable[[TrackedFile, OwnedSource, FileLocation], None]
 
 
 class NewFiles:
-    """Opens unknown files.
-
-    `from_end`: start at the end of each file, because the pipeline is new and has `read_from: end`. `ignore_older`:
-    ignore files that were last changed more than this many seconds ago.
-    """
+    """Opens unknown files. `ignore_older`: ignore files that were last changed more than this many seconds ago."""
 
     # More than fifteen attributes: an unknown file may be any kind of known file, so every part that knows files is
     # asked here, in one order.
@@ -41,13 +37,13 @@ class NewFiles:
         self, context: TailContext, files: FileSet, subscribers: Subscribers, opener: FileOpener,
         generations: GenerationLog, copies: CopySearch, recognizer: Recognizer, finished: FinishedFiles,
         candidates: CopyCandidates, decisions: CopyDecisions, comparer: ContentComparer, growth: GrowthMonitor,
-        earlier: EarlierRuns, relocate: Relocate,
+        earlier: EarlierRuns, starts: StartPositions, relocate: Relocate,
     ) -> None:  # fmt: skip
         self._context, self._files, self._subscribers, self._opener = context, files, subscribers, opener
         self._generations, self._copies, self._recognizer = generations, copies, recognizer
         self._finished, self._candidates, self._comparer = finished, candidates, comparer
         self._decisions = decisions
-        self._growth, self._earlier, self._relocate = growth, earlier, relocate
+        self._growth, self._earlier, self._starts, self._relocate = growth, earlier, starts, relocate
         self._compared: dict[Key, int] = {}
         """Key of a new file → offset up to which it was compared with the file that it has replaced."""
 
@@ -57,7 +53,6 @@ class NewFiles:
         self._replaced: dict[str, TrackedFile] = {}
         """Tracked files that the scan has not found, by name. Another file may have the name now."""
 
-        self.from_end = False
         self.ignore_older: float | None = None
         self.waiting_bytes = 0
         """Bytes of the unknown files of the last scan that could not be read, or whose comparison was postponed."""
@@ -70,6 +65,7 @@ class NewFiles:
 
         Raise `StateError`.
         """
+        self._starts.note_scan(seen)
         unknown = [seen[key] for key in untracked if seen[key].size and self._is_unknown(key, seen[key])]
         wanted = [found for found in unknown if not self._is_old(found)]
         self.old_bytes = sum(found.size for found in unknown if self._is_old(found)) if self.ignore_older else 0
@@ -120,18 +116,14 @@ class NewFiles:
                     return
                 if self._decisions.add_candidate(opened, place, index, self._started):
                     return
+                starts = self._starts.find(opened.source)
             except Postponed:
                 self._opener.postpone(opened)
                 return
             if self._files.find(key) is None:
-                file = self._generations.start(opened, place, self._find_starts(opened.source), "read_from_end")
+                file = self._generations.start(opened, place, starts, "read_from_end")
                 index.add(file)
                 self._started.add(file)
-
-    def _find_starts(self, source: Source) -> Mapping[str, Checkpoint]:
-        """Return the checkpoint of each sink for `read_from: end`; none if the file is read from its beginning."""
-        start = find_end(source) if self.from_end else ORIGIN
-        return dict.fromkeys(self._subscribers.sinks, start) if start.offset else NO_STARTS
 
     def _match_finished(self, opened: OwnedSource, place: FileLocation, seen: Mapping[Key, ScannedFile]) -> bool:
         """Return whether the file has the content of a finished generation, as a copy, compressed, or after a move.

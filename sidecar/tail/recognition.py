@@ -13,7 +13,6 @@ from sidecar.model.checkpoint import MIN_MARK_BYTES, Checkpoint, KnownFile
 from sidecar.model.fingerprint import OVERLAP_BYTES, OverlapDigest
 from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer, has_related_name, may_be_part_of
 from sidecar.tail.finished_files import FinishedFile, FinishedFiles
-from sidecar.tail.rotation_names import COMPRESSED
 from sidecar.tail.source import Source
 
 
@@ -130,7 +129,7 @@ class Recognizer:
 
     def _is_same_content(self, done: FinishedFile, source: Source, path: str) -> bool:
         known, identity = done.known, source.identity
-        if path.endswith(COMPRESSED):
+        if source.is_compressed:
             return self._comparer.is_copy(known, source, path)
         is_moved = known.file_id.inode == identity.inode and known.file_id.device != identity.device
         is_proved = known.fingerprint.covered >= MIN_PROOF_BYTES and self._is_known_in_full(done)

@@ -58,7 +58,7 @@ class RotatedFiles:
         file.is_in_last_scan = is_matched
         has_left = not is_matched or file.is_in_copy or file.name != file.generation.path
         if file.phase is FilePhase.DELIVERED:
-            self._check_delivered(file, is_matched=is_matched)
+            self._check_delivered(file)
         elif not has_left:
             self._enter(file, FilePhase.ACTIVE)
         elif not self._growth.poll(file) and file.name not in self._context.unreadable and file.shrunk is None:
@@ -88,11 +88,10 @@ class RotatedFiles:
             self._context.unreadable.record(file.name, error)
         return True
 
-    def _check_delivered(self, file: TrackedFile, *, is_matched: bool) -> None:
+    def _check_delivered(self, file: TrackedFile) -> None:
         if self._growth.poll(file) or file not in self._files:
             return
-        is_over = self._context.clock.monotonic() - file.grown_at >= self.deleted_grace
-        if is_matched or is_over:
+        if self._context.clock.monotonic() - file.grown_at >= self.deleted_grace:
             self._stop_tracking(file)
 
     def _stop_tracking(self, file: TrackedFile) -> None:
@@ -132,15 +131,11 @@ class RotatedFiles:
             return True  # the file cannot be read now, but may still exist
 
     def finish(self, file: TrackedFile, *, is_present: bool) -> None:
-        """Record that every sink has settled a file. If it no longer matches a path, keep it open for a while."""
+        """Record that every sink has settled a file. Keep it open for a while, because it may still be written."""
         if file not in self._files:
             file.close()
             return
         self._finished.add(FinishedFile(file.to_known_file(), file.disk_size, file.modified), is_present=is_present)
-        if file.is_in_last_scan:
-            self._files.remove(file)
-            file.close()
-            return
         file.enter(FilePhase.DELIVERED, is_last_run=self._context.is_ending)
         self._delivered.append(file)
         if len(self._delivered) > _MAX_DELIVERED:

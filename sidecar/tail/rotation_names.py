@@ -9,7 +9,7 @@ from functools import lru_cache
 COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 """Extensions of compressed files that can be read."""
 
-_WORDS = "old|bak|backup|prev|previous|orig|save|saved|rotated|archived|copy"
+_WORDS = "old|bak|backup|prev|previous|orig|save|saved|rotated|archived|copy|tmp"
 _ADDED = rf"(?i:[-._+:]{{1,2}}(?:\d+(?:T\d+)?Z?|{_WORDS}))"
 """A separator, followed by a number, a part of a date or time, or one of the words."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
+from sidecar.lib.charset import UTF_8, Charset
 from sidecar.lib.clock import Clock
 from sidecar.model.checkpoint import ORIGIN
 from sidecar.tail.content import ContentComparer
@@ -30,6 +31,7 @@ from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.recognition import Recognizer
 from sidecar.tail.rotated_files import RotatedFiles
 from sidecar.tail.siblings import Key, SearchScope
+from sidecar.tail.start_positions import StartPositions
 from sidecar.tail.subscribers import FileSubscriber, Subscribers
 from sidecar.tail.tracked_file import FileLocation, FilePhase, TrackedFile
 from sidecar.tail.transitions import FileTransitions
@@ -62,6 +64,7 @@ class FileTracker:
 
     The watcher calls the methods, except `handle_truncation` and `finish_generation`, which the shippers call.
 
+    `from_end`: a new pipeline reads the files that exist from their ends; `charset` is their encoding.
     `deleted_files`: maximum unread bytes of deleted files. `deleted_grace`: seconds for which a file without a name
     stays open after its delivery. `scope`: decides which files belong to the pipeline. `beat`: called for each
     compared file, and each second by a thread that waits for a scan, to show that the thread is alive.
@@ -76,7 +79,8 @@ class FileTracker:
     def __init__(
         self, pipeline: str, ledger: GenerationStore, clock: Clock, emit: events.Emit, descriptors: OpenFileLimiter,
         scope: SearchScope, *,
-        from_end: bool = False, ignore_older: float | None = None, deleted_files: int = 256 << 20,
+        from_end: bool = False, charset: Charset = UTF_8,
+        ignore_older: float | None = None, deleted_files: int = 256 << 20,
         deleted_grace: float = DELETED_GRACE_S, links: HardLinks | None = None, boundaries: str = "",
         beat: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
@@ -87,6 +91,7 @@ class FileTracker:
         )
         self._is_recorded = ledger.is_known_pipeline(pipeline)
         self._files, self._subscribers = FileSet(), Subscribers()
+        starts = StartPositions(self._subscribers, charset, from_end=from_end and not self._is_recorded)
         self._comparer = ContentComparer()
         self._opener = FileOpener(self._comparer.allowance)
         self._generations = GenerationLog(context, lambda file: self._transitions.track(file))
@@ -97,7 +102,7 @@ class FileTracker:
         recognizer = Recognizer(self._finished, self._comparer)
         self._candidates = CopyCandidates(context, self._comparer)
         self._copies = CopySearch(
-            context, self._opener, self._comparer, self._finished, self._candidates, self._files.keys
+            context, self._opener, self._comparer, self._finished, self._candidates, self._files.undelivered_keys
         )
         self._transitions = FileTransitions(
             context, self._files, self._subscribers, self._generations, self._copies, self._finished, recognizer,
@@ -116,14 +121,13 @@ class FileTracker:
         )  # fmt: skip
         self._decisions = CopyDecisions(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
-            self._finished, self._candidates, self._growth, self._earlier,
+            self._finished, self._candidates, self._growth, self._earlier, starts,
         )  # fmt: skip
         self._new_files = NewFiles(
             context, self._files, self._subscribers, self._opener, self._generations, self._copies, recognizer,
-            self._finished, self._candidates, self._decisions, self._comparer, self._growth, self._earlier,
+            self._finished, self._candidates, self._decisions, self._comparer, self._growth, self._earlier, starts,
             self._transitions.continue_in,
         )  # fmt: skip
-        self._new_files.from_end = from_end and not self._is_recorded
         self._new_files.ignore_older = ignore_older
         self._budget = DeletedFilesBudget(deleted_files, descriptors.limit)
         self._earlier_waiting_bytes = self._unreadable_bytes = 0
@@ -307,7 +311,8 @@ class FileTracker:
             untracked = self._update_tracked(seen)  # 1 grown, truncated, renamed
             self._earlier.resume(seen, untracked)  # 2 files of earlier runs, and finished files that have changed
             self._earlier.find_moved(seen)  # 3 files of earlier runs that match no path
-            self._transitions.apply(self._copies.search())  # 4 the rest of truncated and missing files
+            unknown = [seen[key] for key in untracked if self._files.find(key) is None]
+            self._transitions.apply(self._copies.search(unknown))  # 4 the rest of truncated and missing files
             self._decisions.decide_candidates()  # 5 new files that may be copies
             self._new_files.open(seen, untracked)  # 6 unknown files
             rotated = self._rotated.check(seen)  # 7 files that have lost their names
@@ -354,7 +359,7 @@ class FileTracker:
         ledger, now = self.context.ledger, self.context.clock.monotonic()
         if not self._is_recorded:
             ledger.add_pipeline(self.pipeline)
-            self._is_recorded, self._new_files.from_end = True, False
+            self._is_recorded = True
         if now - self._recorded_at >= _RECORD_EVERY_S:
             grown = self._find_unrecorded()
             # A size that is new is left to the next checkpoint, unless the next scan is much later than that.

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from sidecar.errors import StateError
 from sidecar.model.checkpoint import COPY, ORIGIN, Checkpoint, KnownFile
 from sidecar.tail.context import TailContext
-from sidecar.tail.copy_search import Abandoned, CopySearch, FoundCopy
+from sidecar.tail.copy_search import Abandoned, CopySearch, FoundCopy, LostContent
 from sidecar.tail.file_set import FileSet
-from sidecar.tail.finished_files import FinishedFiles
+from sidecar.tail.finished_files import FinishedFile, FinishedFiles
 from sidecar.tail.generations import GenerationLog
 from sidecar.tail.recognition import Recognizer
 from sidecar.tail.source import OwnedSource, Postponed
@@ -39,9 +39,20 @@ class FileTransitions:
             if isinstance(outcome, FoundCopy):
                 self._continue_in_copy(outcome)
             else:
-                self.give_up(lost.known, lost.file, lost.reason)
+                self._abandon(lost)
                 gone += [lost.known] if lost.file is None and lost.reason == "deleted" else []
         self._context.report_gone(gone)
+
+    def _abandon(self, lost: LostContent) -> None:
+        is_earlier_run = lost.file is None and lost.reason == "deleted"
+        if is_earlier_run and lost.known.is_settled(self._subscribers.sinks):
+            number = lost.known.generation.id
+            self._context.ledger.mark_all_finished([number], self._context.clock.now())
+            self._copies.remove(number)
+            self._generations.drop_link(lost.known.generation)
+            self._finished.add(FinishedFile(lost.known), is_present=False)  # its content may appear elsewhere
+        else:
+            self.give_up(lost.known, lost.file, lost.reason)
 
     def _continue_in_copy(self, found: FoundCopy) -> None:
         lost, place, ledger = found.lost, found.place, self._context.ledger
@@ -52,6 +63,8 @@ class FileTransitions:
             self._copies.remove(known.generation.id)
             if done := self._finished.find(identity.key):
                 self._finished.mark_deleted(done)
+            if delivered := self._files.find(identity.key):
+                self._untrack(delivered)
             if is_copy:
                 self._context.emit(events.CopyTaken(self._context.pipeline, known.generation.path, place.name))
             self._generations.drop_link(known.generation)
@@ -61,6 +74,10 @@ class FileTransitions:
                 self._generations.resume(known, opened, place)
             else:
                 self._relocate(lost.file, opened, place, is_copy=is_copy)
+
+    def _untrack(self, file: TrackedFile) -> None:
+        self._files.remove(file)
+        file.close()
 
     def continue_in(self, file: TrackedFile, opened: OwnedSource, place: FileLocation) -> None:
         """Continue a tracked file in the file that has replaced it."""
@@ -122,6 +139,9 @@ class FileTransitions:
 
     def restart(self, file: TrackedFile) -> None:
         """Begin a new generation for a file that was truncated. Search its copies for the unread content."""
+        if file.phase is FilePhase.DELIVERED:
+            self._untrack(file)  # it is compared like any finished file: it may be a copy now
+            return
         place, known = file.place, file.to_known_file()
         if file.shrunk is not None and file.unread_from >= file.seen and self._continue_cut(file, known):
             return
