@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -65,7 +66,9 @@ def _path_warnings(settings: Settings) -> Iterator[str]:
     for name, pipeline in settings.pipelines.items():
         for path in pipeline.paths:
             excluding = [glob for glob in pipeline.exclude if fnmatch(Path(path).name, glob) or fnmatch(path, glob)]
-            if Path(path).is_dir():
+            if "\\" in path or re.search(r"\{[^{}]*,[^{}]*\}", path):
+                yield f"pipelines.{name}.paths: {path} has \\ or {{}}, which are taken literally; write paths with /"
+            elif Path(path).is_dir():
                 yield f"pipelines.{name}.paths: {path} is a directory and matches no file; write {Path(path) / '*'}"
             elif excluding:
                 yield f"pipelines.{name}.paths: {path} is excluded by {excluding[0]} in pipelines.{name}.exclude"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,13 @@ def load_settings_with_sources(options: argparse.Namespace, paths: list[str], to
                 "neither files nor a sink are given",
                 hint=f"write `sidecar {_command(options)} --to URL`, or pass a configuration with --config FILE",
             )
-        return load_with_sources(config, os.environ, command_line)
+        try:
+            return load_with_sources(config, os.environ, command_line)
+        except ConfigurationError as error:
+            if tool := _name_other_tool(config):
+                hint = f"run `sidecar convert {config}`"
+                raise ConfigurationError(f"is a configuration of {tool}", location=str(config), hint=hint) from error
+            raise
     if options.config:
         raise ConfigurationError(
             "paths, --to, --parser and --multiline cannot be combined with --config",
@@ -90,6 +98,18 @@ def load_settings_with_sources(options: argparse.Namespace, paths: list[str], to
     if options.multiline:
         pipeline["multiline"] = options.multiline
     return from_command_line(paths, to, pipeline, os.environ, command_line)
+
+
+def _name_other_tool(config: Path | None) -> str:
+    """Return the tool that a file is a configuration of; "" if that is the sidecar or an unknown tool."""
+    from sidecar.convert.kinds import KINDS, SourceFile, detect  # noqa: PLC0415 - needed only after a mistake
+
+    with suppress(OSError, UnicodeError, ConfigurationError):
+        text = config.read_text(encoding="utf-8") if config else ""
+        names = set(re.findall(r"^(pipelines|sinks|sources)\b", text, re.MULTILINE))
+        if "pipelines" not in names and names != {"sinks"}:
+            return KINDS[detect(SourceFile(Path(str(config)), text))]
+    return ""
 
 
 def _command(options: argparse.Namespace, path: str = "PATH") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from sidecar.lib.declarations import AfterValidator, Field
 from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, JsonSchema, LocalPath, SettingsModel, ShortForm
 from sidecar.lib.units import DURATION
 
+_ADDRESS = re.compile(r"(?P<host>[\w.-]*|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]):(?P<port>[0-9]{1,5})", re.ASCII)
+
 
 def _parse_address(value: object) -> object:
     """Return host and port of `9600` (localhost only), `127.0.0.1:9600`, `:9600` (all interfaces) or `[::1]:9600`."""
@@ -17,15 +20,15 @@ def _parse_address(value: object) -> object:
         value = f"127.0.0.1:{value}"
     if not isinstance(value, str):
         return value
-    host, colon, port = value.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match["port"]) > 65535:
         raise ValueError("not an address; write it as 127.0.0.1:9600, or 0.0.0.0:9600 to listen on all interfaces")
-    return (host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - the user asked for it
+    return (match["host"].strip("[]") or "0.0.0.0", int(match["port"]))  # noqa: S104 - the user asked for it
 
 
 _ADDRESS_SCHEMA: JsonSchema = {
     "anyOf": [
-        {"type": "string", "pattern": r"^(.*:)?\d{1,5}$"},
+        {"type": "string", "pattern": r"^(([\w.-]*|\[[0-9A-Fa-f:.]+(%[\w.-]+)?\]):)?[0-9]{1,5}$"},
         {"type": "integer", "minimum": 0, "maximum": 65535},
     ]
 }

@@ -57,6 +57,9 @@ _TAGS = frozenset((*TRANSFORMS, "own", *PARSERS))
 """Parts of an error's location that pydantic inserts for the alternatives of a union. They follow the index of a list
 entry, or `content`."""
 
+_UNION_MEMBER = re.compile(r"\('(?:bool|int|float|constrained-\w+|function-.*)',\)|\(\"literal\[.*\]\",\)")
+"""The last part of an error's location that pydantic inserts for a member of a union without tags."""
+
 _OWN_KIND = "sidecar"
 _MAX_NAMES = 40
 """Maximum number of known names that a message lists."""
@@ -173,12 +176,13 @@ def _resolve(item: Any, sources: Sequence[ValueSource]) -> Key:
     """Return the key of an error as the user wrote it, without the parts that pydantic inserts for a union."""
     key: Key = ()
     before: str | int = ""
-    for index, part in enumerate(item["loc"], 1):
+    location = item["loc"][:-1] if _UNION_MEMBER.fullmatch(str(item["loc"][-1:])) else item["loc"]
+    for index, part in enumerate(location, 1):
         is_tag = part in _TAGS and (isinstance(before, int) or before == "content")
         before = part
         if part == "[key]" or is_tag:
             continue
-        is_last = index == len(item["loc"]) and isinstance(part, str)
+        is_last = index == len(location) and isinstance(part, str)
         if any(source.depth((*key, part)) > len(key) for source in sources) or (
             is_last and _is_mapping(key, sources)
         ):
@@ -220,11 +224,23 @@ def _describe(item: Any, known_names: set[str]) -> str:
         return "needs a `type`" if isinstance(item["input"], Mapping) else _MESSAGES["model_attributes_type"]
     if kind == "value_error":
         return f": {context['error']}"
-    if kind == "string_pattern_mismatch" and item["loc"][-1:] == ("[key]",):
-        return _NAME_RULE
-    if kind == "string_type" and item["loc"][-1:] == ("[key]",):
-        return "is not text; put the name into quotes"
+    if special := _describe_by_value(item):
+        return special
     return _MESSAGES.get(kind, "has an invalid value").format(**context)
+
+
+def _describe_by_value(item: Any) -> str:
+    """Return the cause if it depends on the invalid value or on its place; "" for any other error."""
+    kind, is_name, value = item["type"], item["loc"][-1:] == ("[key]",), item["input"]
+    if kind == "string_pattern_mismatch" and is_name:
+        return _NAME_RULE
+    if kind == "string_type" and is_name:
+        return "is not text; put the name into quotes"
+    if kind == "string_type" and isinstance(value, int | float) and item["loc"][-1:] != ("str",):
+        return "must be text; put it into quotes"
+    if kind in ("dict_type", "model_type") and isinstance(value, str) and re.search("[:=]", value):
+        return "must be a mapping of names to values, written as `name: value` with a space after the colon"
+    return ""
 
 
 def _words(text: str) -> set[str]:

@@ -39,8 +39,10 @@ def find_risks(settings: Settings, config: Path | None) -> list[Risk]:
 
 
 def _risks_of_files(settings: Settings) -> Iterator[Risk]:
-    for location, file in _secret_files(settings, ""):
-        if reason := _explain_mode(file):
+    for location, file, is_secret in _list_files(settings, ""):
+        if file.is_dir():
+            yield Risk(location, f"{file} is a directory; write the path of the file")
+        elif is_secret and (reason := _explain_mode(file)):
             yield Risk(location, f"{file} contains a secret and {reason}; {_ADVICE}")
 
 
@@ -90,18 +92,18 @@ def _explain_mode(file: Path) -> str:
     return f"can be read by every user (mode {stat.S_IMODE(mode):04o})" if mode & stat.S_IROTH else ""
 
 
-def _secret_files(value: Any, location: str) -> Iterator[tuple[str, Path]]:
-    """Yield the setting and the path of each file that contains a secret."""
+def _list_files(value: Any, location: str) -> Iterator[tuple[str, Path, bool]]:
+    """Yield the setting and the path of each file that the settings name, and whether it contains a secret."""
     if isinstance(value, SettingsModel):
         for name, field in type(value).model_fields.items():
             inner = getattr(value, name)
-            if SECRET_FILE in field.metadata and isinstance(inner, Path):
-                yield f"{location}{name}", inner
+            if name.endswith("_file") and isinstance(inner, Path):
+                yield f"{location}{name}", inner, SECRET_FILE in field.metadata
             else:
-                yield from _secret_files(inner, f"{location}{name}.")
+                yield from _list_files(inner, f"{location}{name}.")
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _secret_files(inner, f"{location}{name}.")
+            yield from _list_files(inner, f"{location}{name}.")
     elif isinstance(value, tuple):
         for number, inner in enumerate(value):
-            yield from _secret_files(inner, f"{location}{number}.")
+            yield from _list_files(inner, f"{location}{number}.")

@@ -1,6 +1,6 @@
 """Rejects texts that a shell would expand and the sidecar does not.
 
-These are `$NAME/…`, and `${NAME}` outside of the configuration file.
+These are `$NAME/…`, `$(NAME)`, and `${NAME}` outside of the configuration file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from sidecar.config.messages import Key, validation_error
 from sidecar.lib.declarations import AfterValidator, Field
 from sidecar.lib.home_directory import expand_home
 
-_VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}|^\$(?!HOME/)(\w+)(?=/)", re.ASCII)
+_VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}|^(\$(?!HOME/)(\w+))(?=/)|(\$\((\w+)\))", re.ASCII)
+_NOT_IN_A_PATTERN = (
+    (re.compile("://"), "is a URL; write the path of the files"),
+    (re.compile("\0"), "contains a character with the code 0; remove it"),
+    (re.compile(r"\{\{.*\}\}"), "contains {{ }}, which is not expanded; write ${NAME} in the configuration file"),
+    (re.compile(r"~[\w.-]+/"), "begins with ~ and a name, which is not expanded; write the directory"),
+)
 
 
 def find_shell_syntax(text: str) -> str:
@@ -22,8 +28,9 @@ def find_shell_syntax(text: str) -> str:
     found = _VARIABLE.search(text)
     if found is None:
         return ""
-    if found[2]:
-        return f"contains ${found[2]}, which is not expanded; write ${{{found[2]}}} in the configuration file"
+    written, name = (found[2], found[3]) if found[2] else (found[4], found[5])
+    if name:
+        return f"contains {written}, which is not expanded; write ${{{name}}} in the configuration file"
     return f"contains ${{{found[1]}}}, which is expanded only in the configuration file; write the value"
 
 
@@ -64,6 +71,9 @@ def _check_pattern(text: str) -> str:
     # A constraint of pydantic would refuse file names that are not UTF-8.
     if not text:
         raise validation_error([((), "is empty; write a text, or remove it")])
+    for pattern, cause in _NOT_IN_A_PATTERN:
+        if pattern.search(text):
+            raise validation_error([((), cause)])
     return _check_text(text)
 
 

@@ -91,7 +91,13 @@ def _replace_variables(
 
 
 class _Loader(yaml.SafeLoader):
-    """A safe YAML loader that rejects repeated keys, and accepts surrogate pairs in escapes, as in JSON."""
+    """A safe YAML loader that rejects repeated keys, and accepts surrogate pairs in escapes, as in JSON.
+
+    It reads plain scalars by YAML 1.2, as editors do: `no`, `1:30`, `0644` and `2026-11-28` are not a boolean, a
+    number to the base 60 or 8, and a date.
+    """
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - as the base class declares it
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         value = super().construct_scalar(node)
@@ -114,12 +120,33 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any
         key = loader.construct_object(key_node)
         if not isinstance(key, Hashable):
             raise _KeyProblem(None, None, "a list or mapping cannot be a key", key_node.start_mark)
+        if not isinstance(key, str):
+            raise _KeyProblem(
+                None, None, f"the name {key_node.value} is not text; put it into quotes", key_node.start_mark
+            )
         if key in seen:
             raise _KeyProblem(None, None, f'the key "{key}" occurs twice; remove one', key_node.start_mark)
         seen.add(key)
     return loader.construct_mapping(node, deep=True)
 
 
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+
+_SCALARS = {
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
+    "float": r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+    "null": r"null|Null|NULL|~|",
+    "merge": "<<",
+}
+"""The core schema of YAML 1.2, and merge keys."""
+
+for _name, _pattern in _SCALARS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(rf"(?:{_pattern})\Z"), None)
+_Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
@@ -157,6 +184,10 @@ _PROBLEMS = (
     (r"expected ',' or '\]'", "a list that begins with [ has no comma or no closing ]"),
     ("expected ',' or '}'", "a mapping that begins with { has no comma or no closing }"),
     ("expected the node content", "a value or a closing bracket is missing"),
+    (r"expected <block end>, but found '[\]\[,{}]'", f"a value is followed by more; check the brackets, or {_QUOTE}"),
+    ("for merging", "<< needs a mapping, or the alias of one"),
+    ("recursive", "an anchor contains its own alias (*); remove it"),
+    ("incompatible YAML document", "the file is written for another version of YAML; remove the line with %YAML"),
     ("expected <block end>", "the indentation does not match the lines above"),
     ("did not find expected", "the indentation does not match the lines above"),
     ("found unexpected end of stream", "a quote is not closed"),

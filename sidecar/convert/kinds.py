@@ -23,7 +23,7 @@ _CLASSIC = re.compile(
 _TOML = re.compile(r"(?:\s*(?:#[^\n]*)?\n)*\s*(?:\[\[?[\w.\"'-]+\]\]?\s*(?:#.*)?$|[\w.\"-]+\s*=\s)", re.MULTILINE)
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "filebeat": ("filebeat", "output", "processors", "setup", "path"),
-    "fluent-bit": ("service", "pipeline", "parsers", "multiline_parsers", "includes", "env"),
+    "fluent-bit": ("pipeline", "parsers", "multiline_parsers", "includes", "env"),
     "promtail": ("scrape_configs", "clients", "client", "positions", "target_config"),
     "vector": ("sources", "transforms", "data_dir", "enrichment_tables"),
 }

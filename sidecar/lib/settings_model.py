@@ -20,6 +20,7 @@ from sidecar.lib.declarations import (
     ConfigDict,
     CoreSchema,
     GetJsonSchemaHandler,
+    PydanticCustomError,
     model_validator,
 )
 from sidecar.lib.home_directory import expand_home
@@ -73,6 +74,8 @@ class OnlyEntry(ShortForm):
 
 
 def _expand_path(value: object) -> object:
+    if value == "":  # the working directory for pathlib
+        raise PydanticCustomError("string_too_short", "is empty")
     return expand_home(value) if isinstance(value, str) else value
 
 

@@ -53,5 +53,7 @@ def _schema(units: Iterable[str]) -> JsonSchema:
 DURATION = ShortForm(parse_duration, schema=lambda: _schema(_SECONDS))
 """Marks a number of seconds that may be written with a unit: `Annotated[float, Field(gt=0), DURATION]`."""
 
-Duration = Annotated[float, Field(ge=0), DURATION]
+_MAX_DURATION_S = 100 * 365 * 86400
+
+Duration = Annotated[float, Field(ge=0, le=_MAX_DURATION_S, allow_inf_nan=False), DURATION]
 Size = Annotated[int, Field(gt=0), ShortForm(parse_size, schema=lambda: _schema(filter(None, _BYTES)))]

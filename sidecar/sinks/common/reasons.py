@@ -17,8 +17,11 @@ MAX_MESSAGE_CHARACTERS = 4096
 
 _OMITTED = "…"
 _MAX_DIGITS = 5
-# Adjacent numbers are one token, such as the parts of an address or of a card number.
-_TOKEN = re.compile(r"(?>\d(?:[\d.,:/\s+-]*\d)?)(?![^\W_])|[^\W_]+(?:[_'-][^\W_]+)*|_+")
+# Adjacent numbers are one token, such as the parts of an address or of a card number. So are characters that servers
+# do not use in sentences.
+_TOKEN = re.compile(
+    r"(?>\d(?:[\d.,:/\s+-]*\d)?)(?![^\W_])|[^\W_]+(?:[_'-][^\W_]+)*|_+|[^\w\s\[\]()'\":;.,/=-]+|[\[\]()'\":;.,/=-]{4,}"
+)
 _REPEATED = re.compile(rf"{_OMITTED}(?: {_OMITTED})+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.$]{0,79}")
 

@@ -15,6 +15,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from sidecar.errors import ConfigurationError
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%25)?[\w.-]*|[0-9A-Fa-f:.]+%[\w.-]+")
+"""A host name, or an IPv6 address with or without its zone."""
+
 _ENCODE = "write special characters of user and password percent-encoded (@ as %40, / as %2F)"
 
 
@@ -58,7 +61,7 @@ def host_and_port(text: str, default_port: int, *, key: str) -> str:
         host, port = pieces.hostname, pieces.port or default_port
     except ValueError:
         host, port = None, 0
-    if not host or pieces.netloc != text or "@" in text:
+    if not host or pieces.netloc != text or "@" in text or not _HOST.fullmatch(host):
         raise ConfigurationError("has no valid host and port", location=key, hint=f"write host:port; {_ENCODE}")
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

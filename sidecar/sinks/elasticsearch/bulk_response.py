@@ -19,6 +19,9 @@ from sidecar.sinks.common.reasons import describe_kind, describe_reason
 FILTER_PATH = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.failure_store"
 """The `filter_path` for exactly the fields that this module decodes."""
 
+BRIEF_FILTER_PATH = "errors,items.*.status,items.*.error.type,items.*.failure_store"
+"""`FILTER_PATH` without the reasons of errors, which quote the document."""
+
 RETRYABLE_STATUSES = frozenset({429, 500, 502, 503, 504})
 """Statuses of an item or of a whole request after which the sidecar tries again later."""
 

@@ -114,9 +114,9 @@ def choose_proxy(settings: ElasticsearchSettings, host: str) -> Proxy | None:
         raise Misconfigured(error.message, location=error.location, hint=error.hint) from error
 
 
-def create_bulk_query(settings: ElasticsearchSettings) -> str:
+def create_bulk_query(settings: ElasticsearchSettings, filter_path: str = FILTER_PATH) -> str:
     """Return the query of the URL of bulk requests."""
-    query = {"filter_path": FILTER_PATH, "timeout": _server_timeout(settings.timeout)}
+    query = {"filter_path": filter_path, "timeout": _server_timeout(settings.timeout)}
     if pipeline := settings.pipeline_template().fixed:
         query["pipeline"] = pipeline
     flags = {"require_alias": settings.require_alias, "require_data_stream": settings.require_data_stream}

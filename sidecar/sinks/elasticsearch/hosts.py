@@ -54,6 +54,11 @@ def _with_hosts(fields: Mapping[str, Any], entries: Sequence[str]) -> dict[str, 
     hosts = []
     for entry in entries:
         address = parse_url(entry if "://" in entry else f"http://{entry}", key="hosts")
+        if len(address.hosts) > 1 or address.options:
+            raise ConfigurationError(
+                "has an entry with several hosts or with options", location="hosts",
+                hint="write each host as a separate entry, and options as settings of the sink",
+            )  # fmt: skip
         found = {"username": address.username, "password": address.password}
         credentials = merge_options(credentials, {key: value for key, value in found.items() if value is not None})
         hosts.append(_host(f"{address.scheme}://{address.hosts[0]}/{address.path}", "hosts"))

@@ -27,7 +27,12 @@ from sidecar.sinks.common.errors import translate_errors
 from sidecar.sinks.common.target_limit import RoutedSink, TargetLimiter
 from sidecar.sinks.contract import ProbeResult
 from sidecar.sinks.elasticsearch.bulk_body import BulkBody, action_line
-from sidecar.sinks.elasticsearch.bulk_response import Created, collect_results, list_mapping_races
+from sidecar.sinks.elasticsearch.bulk_response import (
+    BRIEF_FILTER_PATH,
+    Created,
+    collect_results,
+    list_mapping_races,
+)
 from sidecar.sinks.elasticsearch.connection import create_bulk_query, create_bulk_request, create_transport
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
 from sidecar.sinks.elasticsearch.sent_ids import IdSearch, SentIds, list_unknown, may_have_arrived
@@ -56,6 +61,7 @@ class ElasticsearchSink(RoutedSink):
         self._at = settings.destination()
         self._index = settings.target_template()
         self._body, self._query = BulkBody(settings), create_bulk_query(settings)
+        self._brief_query = create_bulk_query(settings, BRIEF_FILTER_PATH)
         self._picks_pipeline = settings.pipeline_template().fixed is None
         self._limiter = TargetLimiter(self._index, settings.max_targets, self._clock)
         files = (settings.password_file, settings.api_key_file, settings.bearer_token_file,
@@ -125,11 +131,11 @@ class ElasticsearchSink(RoutedSink):
 
     def _write_once(self, batch: Batch, names: str | Sequence[str]) -> WriteResult:
         try:
-            answer = self._send(batch, names)
+            answer = self._send(batch, names, self._query)
         except RequestTooLarge as error:
-            if len(batch) == 1 and isinstance(error.__cause__, ResponseTooLarge):
-                raise Retryable(error.message, location=error.location, hint=error.hint) from error
-            raise
+            if len(batch) > 1 or not isinstance(error.__cause__, ResponseTooLarge):
+                raise
+            answer = self._send_for_brief_answer(batch, names)
         return collect_results(
             answer, len(batch), names, self._at,
             sent_names=(self._settings.pipeline, self._settings.username),
@@ -196,25 +202,32 @@ class ElasticsearchSink(RoutedSink):
         self._is_closed.set()
         self._transport.close()
 
-    def _send(self, batch: Batch, names: str | Sequence[str]) -> object:
+    def _send_for_brief_answer(self, batch: Batch, names: str | Sequence[str]) -> object:
+        """Send a document again whose refusal was too large, because the server quotes the document in it."""
+        try:
+            return self._send(batch, names, self._brief_query)
+        except RequestTooLarge as error:
+            raise Retryable(error.message, location=error.location, hint=error.hint) from error
+
+    def _send(self, batch: Batch, names: str | Sequence[str], query: str) -> object:
         """Send a bulk request. Return the decoded response. Raise `DeliveryError` if the whole request failed."""
         is_auto = self._settings.compress == "auto"
         is_gzip = batch.is_compressed and not self._is_gzip_refused if is_auto else bool(self._settings.compress)
-        meta, answer = self._request(batch, names, is_gzip=is_gzip)
+        meta, answer = self._request(batch, names, query, is_gzip=is_gzip)
         if is_gzip and is_auto and meta.status == _UNSUPPORTED_MEDIA_TYPE:
             self._is_gzip_refused = True
-            meta, answer = self._request(batch, names, is_gzip=False)
+            meta, answer = self._request(batch, names, query, is_gzip=False)
         if self._sent and (meta.status >= 300 or not isinstance(answer, Created)):
             self._sent.add_failure([batch.ids[i] for i in list_unknown(meta.status, answer, len(batch))])
         check_response(meta, answer, self._at, may_reject_unknown=self._settings.unknown_refusals == "dead_letter")
         return answer
 
     def _request(
-        self, batch: Batch, names: str | Sequence[str], *, is_gzip: bool
+        self, batch: Batch, names: str | Sequence[str], query: str, *, is_gzip: bool
     ) -> elastic_transport.TransportApiResponse:
         body = self._body.compress(batch, names) if is_gzip else self._body.encode(batch, names)
         index = names if isinstance(names, str) else ""
-        request = create_bulk_request(self._query, index, body, is_gzip=is_gzip)
+        request = create_bulk_request(query, index, body, is_gzip=is_gzip)
         try:
             with self._borrow_transport() as transport:
                 return transport.perform_request("POST", request.target, headers=request.headers, body=request.body)

@@ -220,6 +220,17 @@ def test_an_error_that_is_not_about_a_document_is_misconfigured(
     assert isinstance(verdict.error, Misconfigured)
 
 
+def test_a_refusal_that_quotes_a_large_document_is_asked_for_without_its_reason(proxy: ElasticsearchProxy) -> None:
+    error = b'"type":"document_parsing_exception","reason":"%b"' % (b"x" * (9 << 20))
+    proxy.answer(200, b'{"errors":true,"items":[{"create":{"status":400,"error":{%b}}}]}' % error)
+    proxy.answer(200, b'{"errors":true,"items":[{"create":{"status":400,"error":{%b}}}]}' % error[:35])
+    result = sink_at(proxy).write(batch_of('{"f":1}'))
+    assert [(each.kind, each.status) for each in result.rejected] == [("document_parsing_exception", 400)]
+    first, second = proxy.requests
+    assert first.body == second.body
+    assert ("error.reason" in first.path, "error.reason" in second.path) == (True, False)
+
+
 FLOOD_STAGE = (429, "cluster_block_exception", "disk usage exceeded flood-stage watermark")
 NO_PRIMARY = (503, "unavailable_shards_exception", "primary shard is not active Timeout")
 

@@ -158,7 +158,136 @@ MISTAKES = [
     (written(more="log_level: loud"), "6: log_level must be 'debug', 'info', 'warning' or 'error'"),
     (written(more="admin: {listen: 99999}"), "6: admin.listen: not an address; write it as 127.0.0.1:9600"),
     (written(more="drain: {timeout: 25 sec}"), "6: drain.timeout: not a duration; write it as 500ms, 5s"),
+    # Traps of YAML.
+    (written(sink='"stdout:",'), "2: a value is followed by more; check the brackets, or put the text into quotes"),
+    (written(sink="{type: stdout}}"), "2: a value is followed by more; check the brackets, or put the text into"),
+    (written(more="    include_lines: [ [0-9]+ ]"), "6: a list that begins with [ has no comma or no closing ]"),
+    (written(more="    multiline:\n      start: [0-9]{4}"), "7: a value is followed by more; check the brackets, or"),
+    (written(more="    <<: [1, 2]\n"), "6: << needs a mapping, or the alias of one"),
+    (written(more="    transforms: &a [*a]\n"), "6: an anchor contains its own alias (*); remove it"),
+    (
+        "%YAML 3.0\n---\n" + written(),
+        "1: the file is written for another version of YAML; remove the line with %YAML",
+    ),
+    ("sinks:\n  1: 'stdout:'\npipelines: {app: {paths: [/a]}}", "2: the name 1 is not text; put it into quotes"),
+    ("sinks:\n  ~: 'stdout:'\npipelines: {app: {paths: [/a]}}", "2: the name ~ is not text; put it into quotes"),
+    (written(more="    transforms: [{add: {200: a}}]"), "6: the name 200 is not text; put it into quotes"),
+    (
+        written().replace("paths: ", "paths:"),
+        "4: pipelines.app must be a mapping of names to values, written as `name:",
+    ),
+    (
+        written().replace("paths: ", "paths = "),
+        "4: pipelines.app must be a mapping of names to values, written as `na",
+    ),
+    (
+        written(more="admin: 127.0.0.1:9600"),
+        "6: admin must be a mapping of names to values, written as `name: value`",
+    ),
+    (
+        written(sink="{type: elasticsearch, hosts: h, username: u, password: 12345}"),
+        "2: sinks.out.password must be text; ",
+    ),
+    (
+        written(sink="{type: elasticsearch, hosts: h, index: 2026}"),
+        "2: sinks.out.index must be text; put it into quotes",
+    ),
+    (written(more="    ignore_older: 1:30"), "6: pipelines.app.ignore_older: not a duration; write it as 500ms, 5s"),
+    (written(more="    ignore_older: .inf"), "6: pipelines.app.ignore_older must be a finite number"),
+    (written(more="    ignore_older: 1e300"), "6: pipelines.app.ignore_older must be at most 3153600000"),
+    (written(more="admin: {listen: 12:30:00}"), "6: admin.listen: not an address; write it as 127.0.0.1:9600"),
+    (
+        written(more="admin: {listen: 'http://127.0.0.1:9600'}"),
+        "6: admin.listen: not an address; write it as 127.0.0.1",
+    ),
+    (
+        written(more="admin: {listen: '127.0.0.1 :9600'}"),
+        "6: admin.listen: not an address; write it as 127.0.0.1:9600",
+    ),
+    (written(more="    keep_links: ''"), "6: pipelines.app.keep_links is empty; write a text, or remove it"),
+    # Syntax that another tool expands.
+    (
+        written(paths="['$(LOGS)/a.log']"),
+        "5: pipelines.app.paths.0 contains $(LOGS), which is not expanded; write ${LOGS}",
+    ),
+    (
+        written(paths="['{{ .Values.logs }}/a.log']"),
+        "5: pipelines.app.paths.0 contains {{ }}, which is not expanded; ",
+    ),
+    (
+        written(paths="['~ann/a.log']"),
+        "5: pipelines.app.paths.0 begins with ~ and a name, which is not expanded; write",
+    ),
+    (written(paths="['file:///var/log/a.log']"), "5: pipelines.app.paths.0 is a URL; write the path of the files"),
+    (written(paths='["/var/log/a\\0"]'), "5: pipelines.app.paths.0 contains a character with the code 0; remove it"),
+    (
+        written(sink='"elasticsearch://$(ES)/logs"'),
+        "2: sinks.out contains $(ES), which is not expanded; write ${ES} in",
+    ),
+    (written(sink='"elasticsearch://%ES%/logs"'), "2: sinks.out.url has no valid host and port; write host:port"),
+    (written(sink='"mongodb://{{ host }}/logs"'), "2: sinks.out.url has no valid host and port; write host:port"),
+    # Hosts.
+    (
+        written(sink="{type: elasticsearch, hosts: ['h h2']}"),
+        "2: sinks.out.hosts has no valid host and port; write host",
+    ),
+    (
+        written(sink="{type: elasticsearch, hosts: ['http://h?a=b']}"),
+        "2: sinks.out.hosts has an entry with several hosts or",
+    ),
+    (
+        written(sink="{type: elasticsearch, hosts: ['http://h,h2']}"),
+        "2: sinks.out.hosts has an entry with several hosts or",
+    ),
+    (written(sink='"elasticsearch://h/l?compress=maybe"'), "2: sinks.out.compress must be true or false or 'auto'"),
+    (written(sink='"elasticsearch://h/l?workers=many"'), "2: sinks.out.workers must be a whole number or 'auto'"),
+    # Configurations of other tools.
+    ("filebeat.inputs: [{type: log, paths: [/a]}]\n", " is a configuration of Filebeat; run `sidecar convert "),
+    ("pipeline: {inputs: [{name: tail, path: /a}]}\n", " is a configuration of Fluent Bit; run `sidecar convert "),
+    ("[INPUT]\n    Name tail\n    Path /a\n", " is a configuration of Fluent Bit; run `sidecar convert "),
+    ("scrape_configs: []\nclients: [{url: 'http://l'}]\n", " is a configuration of Promtail; run `sidecar convert "),
+    ("sources: {a: {type: file}}\nsinks: {b: {type: console}}\n", " is a configuration of Vector; run `sidecar conv"),
 ]
+
+VALID = [
+    "sinks: {no: 'stdout:'}\npipelines: {on: {paths: [/a], sinks: [no]}}\n",
+    written(more="    keep_empty: yes\n    transforms: [{add: {no: yes, day: 2026-11-28, zip: '01067'}}]\n"),
+    written(sink="{type: elasticsearch, hosts: h, index: 2026-11-28}"),
+    written(more="    max_line: 0x10000\n    max_fields: 1e3\n"),
+    "\ufeff" + written().replace("\n", "\r\n"),
+]
+"""Texts that look like a mistake, or that YAML 1.1 reads in another way."""
+
+
+@pytest.mark.parametrize("text", VALID)
+def test_what_yaml_1_2_allows_is_allowed(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(text, encoding="utf-8", newline="")
+    assert main(["check", "--config", str(file), "--state-dir", str(tmp_path / "state")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (written(paths="['/var/log/{a,b}.log']"), r"/var/log/{a,b}.log has \ or {}, which are taken literally"),
+        (written(paths=r"['C:\logs\a.log']"), r"\a.log has \ or {}, which are taken literally; write paths with /"),
+        (
+            written(sink="{type: elasticsearch, hosts: 'https://h', ca_file: /usr}"),
+            "sinks.out.ca_file: /usr is a dir",
+        ),
+        (
+            written(more="admin: {listen: 9600, token_file: /usr}\n"),
+            "admin.token_file: /usr is a directory; write the",
+        ),
+    ],
+)
+def test_what_may_be_a_mistake_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, warned: str
+) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(text)
+    assert main(["check", "--config", str(file), "--state-dir", str(tmp_path / "state")]) == 0
+    assert warned in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES)

@@ -79,6 +79,14 @@ def test_numbers_of_people_and_machines_are_not_repeated(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "value", ["$%&!?*#@", "\x01\x1b[", "<{~^|\\`+", "\u202e\ufeff", "§°", "::::", "....", "-=-=-=", "(((())))"]
+)
+def test_characters_of_a_value_are_not_repeated(value: str) -> None:
+    told = describe_reason(f"for field [{value}]")
+    assert told in ("for field […]", "for field …", "for field …[]", "for field […[]"), told
+
+
+@pytest.mark.parametrize(
     ("kind", "told"),
     [("document_parsing_exception", "document_parsing_exception"), ("a value", "unknown"), ("", "unknown")],
 )
