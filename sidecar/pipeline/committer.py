@@ -29,6 +29,10 @@ from sidecar.telemetry.counters import add
 
 COMMIT_EVERY_S = 1.0
 
+QUIET_COMMIT_EVERY_S = 0.75
+"""Seconds between two commits if nothing is in flight. So a lone line is committed when its result arrives, and the
+shipper does not wake once more for it."""
+
 OnFinished = Callable[[int, TrackedFile | None], None]
 """Function that is called when the sink has finished a generation (the content of a file). Arguments: the id of the
 generation, and its file, or None if it is not tracked. After a `StateError`, the call is repeated."""
@@ -144,12 +148,15 @@ class Committer:
             self._add_final(file_id, file.name, file.seen, lost, file.ended or "truncated")
         self.finish(file_id, file)
 
-    def commit(self, *, force: bool = False) -> bool:
-        """Commit the settled spans if a commit is due or `force` is set. Return whether all are durable now."""
+    def commit(self, *, force: bool = False, is_quiet: bool = False) -> bool:
+        """Commit the settled spans if a commit is due or `force` is set. Return whether all are durable now.
+
+        `is_quiet`: nothing is in flight, so a commit may be early.
+        """
         if self.is_clean:
             return True
         now = self._context.clock.monotonic()
-        if not force and now - self._last_commit_at < COMMIT_EVERY_S:
+        if not force and now - self._last_commit_at < (QUIET_COMMIT_EVERY_S if is_quiet else COMMIT_EVERY_S):
             return False
         self._last_commit_at = now
         advances = list(self._list_advances())

@@ -225,7 +225,8 @@ class Shipper(threading.Thread):
             self._sender.send(self._batcher.take())
         if self._sender.report_failure():
             self._back_off()
-        self._committer.commit(force=self._is_last_batch() and not self._sender.in_flight)
+        is_idle = not self._sender.in_flight
+        self._committer.commit(force=is_idle and self._is_last_batch(), is_quiet=is_idle and self._batcher.is_empty)
 
     def finish(self) -> None:
         """After the loop has ended, execute the last requests and commit the settled spans."""

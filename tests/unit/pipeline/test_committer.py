@@ -10,7 +10,7 @@ from sidecar.errors import StateError
 from sidecar.model.checkpoint import ORIGIN
 from sidecar.model.dead_letter import DeadLetter
 from sidecar.pipeline.backlog import Backlog
-from sidecar.pipeline.committer import COMMIT_EVERY_S, Committer
+from sidecar.pipeline.committer import COMMIT_EVERY_S, QUIET_COMMIT_EVERY_S, Committer
 from sidecar.pipeline.parking import Parking
 from sidecar.pipeline.read_queue import ReadQueue
 from sidecar.pipeline.target_breakers import TargetBreakers
@@ -79,6 +79,16 @@ def test_a_commit_is_due_a_second_after_the_last_one(fixture: CommitterFixture) 
     assert fixture.committer.commit()
     assert fixture.stored_offset() == 7
     assert fixture.committer.is_clean
+
+
+def test_a_commit_with_nothing_in_flight_is_a_little_early(fixture: CommitterFixture) -> None:
+    """So that a line a second needs no second wake-up for its commit."""
+    cursor = fixture.track("a.log", b"a line\n")
+    fixture.settle_all(cursor)
+    fixture.clock.advance(QUIET_COMMIT_EVERY_S)
+    assert not fixture.committer.commit()
+    assert fixture.committer.commit(is_quiet=True)
+    assert fixture.stored_offset() == 7
 
 
 def test_a_forced_commit_does_not_wait(fixture: CommitterFixture) -> None:
