@@ -22,6 +22,7 @@ from sidecar.errors import StateError
 from sidecar.lib.clock import Clock
 from sidecar.lib.crash import describe_crash
 from sidecar.tail.tracker import FileTracker
+from sidecar.tail.write_watches import RECHECK_S
 from sidecar.telemetry import events
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.watch.notifier import Notifier
@@ -37,6 +38,9 @@ _DURATION_FACTOR = 10
 """The interval between two scans is also at least this many times the duration of the last scan, because a scan of a
 slow disk delays the polls of the files. This factor is smaller than `_COST_FACTOR`, because a scan may be long only
 because it waits for the GIL."""
+
+_MAX_WAIT_S = 10.0
+"""Maximum seconds between two heartbeats. A watcher of thousands of quiet files has nothing to do meanwhile."""
 
 _HOT_INTERVAL_S, _WARM_INTERVAL_S = 0.05, 0.2
 _MIN_POLL_INTERVAL_S = 0.02
@@ -78,12 +82,12 @@ class WatchedPipeline:
     is_hinted: bool = False
     """Whether a name has changed since the last scan."""
 
-    def is_due(self, now: float) -> bool:
-        """Return whether a scan is due. The longer the last scan took, the later is the next one."""
+    def due_at(self) -> float:
+        """Return when a scan is due. The longer the last one took, the later is the next one."""
         wanted_s = max(_COST_FACTOR * self.scan_cpu_s, _DURATION_FACTOR * self.scan_s)
         due_s = min(_MAX_SCAN_INTERVAL_S, max(_MIN_SCAN_INTERVAL_S, wanted_s))
         hinted_s = min(_MIN_SCAN_INTERVAL_S, max(_HOT_INTERVAL_S, 10 * self.cycle_s))
-        return now - self.scanned_at >= (hinted_s if self.is_hinted else due_s)
+        return self.scanned_at + (hinted_s if self.is_hinted else due_s)
 
 
 def poll_interval(linger_s: float) -> float:
@@ -272,9 +276,9 @@ class Watcher(threading.Thread):
             self._heartbeats.beat()
             if self._alarm.reset():
                 self._pipeline.is_hinted = True
-            if self._requests or self._pipeline.is_due(self._clock.monotonic()):
+            if self._requests or self._clock.monotonic() >= self._pipeline.due_at():
                 self.scan()
-            wait_s = self.poll()
+            wait_s = self.idle_s()
             if self._pipeline.is_hinted:
                 # Do not wait for a hint: each one would end the wait, and an application may cause any number.
                 self._stopping.wait(min(wait_s, _HOT_INTERVAL_S))
@@ -282,6 +286,10 @@ class Watcher(threading.Thread):
                 self._alarm.wait(wait_s)
             if self._alarm.take_write():
                 self._stopping.wait(_GATHER_S)
+
+    def idle_s(self) -> float:
+        """Read the sizes of active files. Return for how many seconds there is nothing to do."""
+        return max(0.0, min(self.poll(), self._pipeline.due_at() - self._clock.monotonic()))
 
     # ── scan ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -335,9 +343,9 @@ class Watcher(threading.Thread):
     # ── poll ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def poll(self) -> float:
-        """Read the sizes of active files. Return the seconds until the next poll."""
+        """Read the sizes of active files. Return the seconds until the next poll, unless a scan is due before."""
         tracker = self._pipeline.tracker
-        waits = [_MIN_SCAN_INTERVAL_S]
+        waits = [_MAX_WAIT_S]
         if _poll(tracker.poll_hot):
             waits.append(self._pipeline.poll_s)
         now = self._clock.monotonic()
@@ -347,6 +355,8 @@ class Watcher(threading.Thread):
             self._poll_warm_at = now + min(_MIN_SCAN_INTERVAL_S, max(_WARM_INTERVAL_S, _COST_FACTOR * poll_s))
         if self._has_warm_files:
             waits.append(max(0.0, self._poll_warm_at - now))
+        elif tracker.is_awaiting_writes:
+            waits.append(RECHECK_S)
         return min(waits)
 
 

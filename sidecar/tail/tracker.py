@@ -239,6 +239,11 @@ class FileTracker:
         with self._lock:
             self._growth.writes.use(notifier, on_write)
 
+    @property
+    def is_awaiting_writes(self) -> bool:
+        """Whether files are polled rarely because their next write will be reported."""
+        return self._growth.writes.are_any
+
     def poll_hot(self) -> bool:
         """Compare open files that grew in the last two seconds, and files whose awaited write was reported.
 

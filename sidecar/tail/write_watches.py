@@ -74,6 +74,11 @@ class WriteWatches:
         self._is_reported: dict[TrackedFile, bool] = {}
         """File → whether its writes are reported. It is missing as long as this is unknown."""
 
+    @property
+    def are_any(self) -> bool:
+        """Whether writes are awaited."""
+        return bool(self._watches)
+
     def use(self, notifier: WriteNotifier, on_write: Callable[[], None]) -> None:
         """Await writes with this notifier from now on. Call `on_write` when an awaited file is written."""
         self.close()

@@ -39,7 +39,7 @@ def test_an_active_file_shortens_the_wait_of_the_watcher(tmp_path: Path) -> None
     pipeline = _watched(tmp_path, clock, "web", 0.01)
     watcher = Watcher(pipeline, clock, lambda _: None, Heartbeats(clock), lambda _: None, lambda *_: None)
     watcher.scan()
-    assert watcher.poll() == 1.0
+    assert watcher.poll() == 10.0
     (tmp_path / "web" / "a.log").write_text("a line\n")
     watcher.scan()
     assert watcher.poll() == 0.01
@@ -48,7 +48,7 @@ def test_an_active_file_shortens_the_wait_of_the_watcher(tmp_path: Path) -> None
     clock.advance(0.15)
     assert watcher.poll() == pytest.approx(0.05)
     clock.advance(60)
-    assert watcher.poll() == 1.0
+    assert watcher.poll() == 10.0
 
 
 class _HangingScanner(FileScanner):
@@ -113,11 +113,11 @@ def test_a_scan_that_waits_for_the_interpreter_comes_again_soon() -> None:
     scanner = FileScanner([])
     tracker = cast(FileTracker, None)
     watched = WatchedPipeline(scanner, tracker, scanned_at=0.0, scan_s=0.1, scan_cpu_s=0.001)
-    assert (watched.is_due(0.9), watched.is_due(1.0)) == (False, True)
+    assert watched.due_at() == 1.0
     watched.scan_s = 0.5
-    assert (watched.is_due(4.9), watched.is_due(5.0)) == (False, True)
+    assert watched.due_at() == pytest.approx(5.0)
     watched.scan_cpu_s = 0.05
-    assert (watched.is_due(14.9), watched.is_due(15.0)) == (False, True)
+    assert watched.due_at() == pytest.approx(15.0)
 
 
 def test_work_on_idle_files_delays_the_next_scan_and_that_on_new_files_does_not(
@@ -132,3 +132,17 @@ def test_work_on_idle_files_delays_the_next_scan_and_that_on_new_files_does_not(
     assert pipeline.scan_cpu_s == pytest.approx(0.015)
     watcher.scan()
     assert pipeline.scan_cpu_s == pytest.approx(0.020)
+
+
+def test_a_watcher_of_quiet_files_wakes_for_scans_alone(tmp_path: Path) -> None:
+    """And in time for them, also if a write has ended its wait shortly before."""
+    clock = ManualClock(1_000.0)
+    pipeline = _watched(tmp_path, clock, "web", 0.05)
+    watcher = Watcher(pipeline, clock, lambda _: None, Heartbeats(clock), lambda _: None, lambda *_: None)
+    watcher.scan()
+    clock.advance(0.9)
+    assert watcher.idle_s() == pytest.approx(0.1)
+    pipeline.scan_cpu_s = 0.05
+    assert watcher.idle_s() == 10.0
+    pipeline.is_hinted = True
+    assert watcher.idle_s() == 0.0
