@@ -82,6 +82,25 @@ def test_a_scan_that_hangs_delays_no_other_pipeline(tmp_path: Path) -> None:
         watchers.join()
 
 
+def test_a_line_now_and_then_is_awaited_instead_of_polled(tmp_path: Path) -> None:
+    clock = SystemClock()
+    pipeline = _watched(tmp_path, clock, "web", 0.05)
+    log, watchers = tmp_path / "web" / "a.log", Watchers([pipeline], clock, lambda _: None)
+    log.write_text("first\n")
+    watchers.start()
+    try:
+        for size in (6, 11, 16):
+            eventually(lambda: pipeline.tracker.is_awaiting_writes, "the next write is awaited")
+            (file,) = pipeline.tracker.unfinished_files()
+            assert file.size == size
+            with log.open("a") as out:
+                out.write("more\n")
+            eventually(lambda file=file, size=size: file.size > size, "the line is found")  # type: ignore[misc]
+    finally:
+        watchers.stop()
+        watchers.join()
+
+
 def test_a_change_hints_to_the_pipeline_of_its_directory_alone(tmp_path: Path) -> None:
     clock = SystemClock()
     busy, quiet = (_watched(tmp_path, clock, name, 0.05) for name in ("busy", "quiet"))
