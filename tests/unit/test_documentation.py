@@ -124,7 +124,8 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_leads_to_a_file_and_a_heading_that_exist(page: str) -> None:
     source = ROOT / page
-    for path, heading in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", source.read_text()):
+    text = re.sub(r"`[^`\n]+`", "``", source.read_text())  # code has no links
+    for path, heading in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", text):
         target = (source.parent / path).resolve() if path else source
         assert target.exists(), path
         if heading and target.suffix == ".md":
