@@ -11,6 +11,7 @@ import json
 import os
 import re
 import ssl
+from collections import Counter
 from http.client import HTTPSConnection
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from tests.support.processes import sidecar
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE, WEBHOOK = "shop", "namespaces.injection.log-sidecar"
-METRIC = "apiserver_admission_webhook_admission_duration_seconds"
+API_SERVER = "apiserver_admission_webhook_admission_duration_seconds"
+OWN = "log_sidecar_webhook_seconds"
 
 
 def install(cluster: Cluster) -> None:
@@ -53,18 +55,31 @@ def clients(cluster: Cluster, rate: float, seconds: float) -> list[Client]:
     ]
 
 
-def buckets(cluster: Cluster) -> dict[float, int]:
-    """Return how many calls of the webhook took at most so many seconds."""
-    counts: dict[float, int] = {}
-    for labels, count in re.findall(
-        rf"^{METRIC}_bucket{{(.*)}} (\d+)$", cluster.kubectl("get", "--raw", "/metrics"), re.M
-    ):
-        if f'name="{WEBHOOK}"' in labels and (bound := re.search(r'le="([^"]+)"', labels)):
-            counts[float(bound[1])] = counts.get(float(bound[1]), 0) + int(count)
+def buckets(text: str, metric: str, label: str) -> Counter[float]:
+    """Return how many samples of a histogram with this label were at most so many seconds."""
+    counts: Counter[float] = Counter()
+    for labels, count in re.findall(rf"^{metric}_bucket{{(.*)}} (\d+)$", text, re.M):
+        if label in labels and (bound := re.search(r'le="([^"]+)"', labels)):
+            counts[float(bound[1])] += int(count)
     return counts
 
 
-def quantile(counts: dict[float, int], share: float) -> float:
+def replicas(cluster: Cluster) -> list[str]:
+    """Return the names of the Pods of the webhook."""
+    return [item["metadata"]["name"] for item in cluster.get("pods", "--namespace=log-sidecar")["items"]]
+
+
+def histograms(cluster: Cluster) -> dict[str, Counter[float]]:
+    """Return the histogram of the API server, and that of all replicas of the webhook."""
+    path = "/api/v1/namespaces/log-sidecar/pods/https:{}:8443/proxy/metrics"
+    own = [cluster.kubectl("get", "--raw", path.format(name)) for name in replicas(cluster)]
+    return {
+        API_SERVER: buckets(cluster.kubectl("get", "--raw", "/metrics"), API_SERVER, f'name="{WEBHOOK}"'),
+        OWN: sum((buckets(text, OWN, "le=") for text in own), Counter[float]()),
+    }
+
+
+def quantile(counts: Counter[float], share: float) -> float:
     """Return a quantile as Prometheus computes it: linear between the bounds of a bucket."""
     total, before, low = counts[float("inf")], 0, 0.0
     for bound, count in sorted(counts.items()):
@@ -77,21 +92,16 @@ def quantile(counts: dict[float, int], share: float) -> float:
 def measure(cluster: Cluster, rate: float, seconds: float) -> None:
     """Print what the API server measured, and the memory of both replicas."""
     send(clients(cluster, rate, 5.0))  # connections, caches
-    before = buckets(cluster)
+    before = histograms(cluster)
     send(clients(cluster, rate, seconds))
-    counts = {bound: count - before.get(bound, 0) for bound, count in buckets(cluster).items()}
-    total = counts[float("inf")]
-    print(f"{METRIC}, {total} calls: ", end="")
-    print(
-        ", ".join(
-            f"{100 * count / total:.2f} % in {1000 * bound:g} ms" for bound, count in sorted(counts.items())[:4]
-        )
-    )
-    print(f"p50 {1000 * quantile(counts, 0.5):.1f} ms, p99 {1000 * quantile(counts, 0.99):.1f} ms")
-    for item in cluster.get("pods", "--namespace=log-sidecar")["items"]:
-        status = cluster.kubectl(
-            "exec", item["metadata"]["name"], "--namespace=log-sidecar", "--", "cat", "/proc/1/status"
-        )
+    for metric, counts in histograms(cluster).items():
+        counts.subtract(before[metric])
+        total = counts[float("inf")]
+        shares = [f"{100 * count / total:.2f} % in {1000 * bound:g} ms" for bound, count in sorted(counts.items())]
+        print(f"{metric}, {total} calls: {', '.join(share for share in shares if not share.startswith('100'))}")
+        print(f"  p50 {1000 * quantile(counts, 0.5):.1f} ms, p99 {1000 * quantile(counts, 0.99):.1f} ms")
+    for name in replicas(cluster):
+        status = cluster.kubectl("exec", name, "--namespace=log-sidecar", "--", "cat", "/proc/1/status")
         print("memory of a replica (VmRSS):", int(status.partition("VmRSS:")[2].split()[0]) // 1024, "MiB")
     print(f"load of the machine: {os.getloadavg()[0]:.1f}")
 
