@@ -1003,6 +1003,199 @@ static PyObject *native_encode_pairs(PyObject *Py_UNUSED(module), PyObject *args
     return found;
 }
 
+/* ── mask_ipv4, mask_email ───────────────────────────────────────────────────────────────────────────────────── */
+
+#define MAX_LOCAL_BYTES 64
+#define MAX_LABEL_BYTES 63
+
+/* The parts of a text to replace: starts and ends in turn. */
+typedef struct {
+    Py_ssize_t *bounds;
+    Py_ssize_t count, capacity;
+} Parts;
+
+/* Returns 1 on success, -1 with an exception. */
+static int add_part(Parts *parts, Py_ssize_t start, Py_ssize_t end)
+{
+    if (parts->count + 2 > parts->capacity) {
+        const Py_ssize_t capacity = parts->capacity == 0 ? 64 : multiply_size(parts->capacity, 2);
+        const Py_ssize_t size = capacity < 0 ? -1 : multiply_size(capacity, (Py_ssize_t)sizeof(Py_ssize_t));
+        Py_ssize_t *bounds = size < 0 ? NULL : PyMem_Realloc(parts->bounds, (size_t)size);
+        if (bounds == NULL) {
+            if (!PyErr_Occurred())
+                PyErr_NoMemory();
+            return -1;
+        }
+        parts->bounds = bounds;
+        parts->capacity = capacity;
+    }
+    parts->bounds[parts->count++] = start;
+    parts->bounds[parts->count++] = end;
+    return 1;
+}
+
+static int is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static int is_alphanumeric(char byte)
+{
+    return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+static int is_beyond_ascii(char byte)
+{
+    return ((unsigned char)byte & 0x80) != 0;
+}
+
+/* Returns the start of the last number of the address whose first point is at `dot`, and sets its end; else NULL. */
+static const char *last_number(const char *data, const char *dot, const char *end, const char **number_end)
+{
+    const char *first = dot, *at = dot, *start = NULL;
+    while (first > data && dot - first < 3 && is_digit(first[-1]))
+        first--;
+    if (first == dot || skip_part(first, dot) != dot)
+        return NULL;
+    if (first > data && (is_alphanumeric(first[-1]) || first[-1] == '_' || first[-1] == '.' || first[-1] == ':'))
+        return NULL;
+    for (int part = 1; part < IPV4_PARTS; part++) {
+        if (at == end || *at != '.' || (start = at + 1, at = skip_part(start, end)) == NULL)
+            return NULL;
+    }
+    if (at < end && (is_alphanumeric(*at) || *at == '_' || (*at == '.' && end - at > 1 && is_digit(at[1]))))
+        return NULL;
+    *number_end = at;
+    return start;
+}
+
+/* Finds the last number of each address. Returns 1 on success, 0 if undecided, -1 with an exception. */
+static int find_ipv4(const char *data, const char *end, Parts *parts)
+{
+    const char *at = data, *number_end = NULL;
+    while (at < end && (at = memchr(at, '.', (size_t)(end - at))) != NULL) {
+        const char *dot = at++;
+        if (dot == data || at == end || !is_digit(dot[-1]) || !is_digit(*at))
+            continue;
+        const char *number = last_number(data, dot, end, &number_end);
+        if (number == NULL)
+            continue;
+        const char *first = dot;
+        while (first > data && is_digit(first[-1]))
+            first--;
+        if ((first > data && is_beyond_ascii(first[-1])) || (number_end < end && is_beyond_ascii(*number_end))
+            || (end - number_end > 1 && *number_end == '.' && is_beyond_ascii(number_end[1])))
+            return 0;
+        if (add_part(parts, number - data, number_end - data) < 0)
+            return -1;
+        at = number_end;
+    }
+    return 1;
+}
+
+static const char *skip_label(const char *at, const char *end)
+{
+    const char *begin = at;
+    while (at < end && at - begin < MAX_LABEL_BYTES && (is_alphanumeric(*at) || *at == '-'))
+        at++;
+    return at;
+}
+
+/* Returns the end of the domain name that begins at `at` and has at least two labels; else NULL. */
+static const char *skip_domain(const char *at, const char *end)
+{
+    const char *label = skip_label(at, end), *last = NULL;
+    if (label == at)
+        return NULL;
+    at = label;
+    while (at < end && *at == '.' && (label = skip_label(at + 1, end)) > at + 1)
+        last = at = label;
+    return last;
+}
+
+/* Finds each email address. Returns 1 on success, -1 with an exception. */
+static int find_email(const char *data, const char *end, Parts *parts)
+{
+    const char *at = data, *last = data;
+    while (at < end && (at = memchr(at, '@', (size_t)(end - at))) != NULL) {
+        const char *sign = at++, *domain_end = skip_domain(sign + 1, end), *start = sign;
+        if (domain_end == NULL)
+            continue;
+        at = domain_end;
+        while (start > last && sign - start < MAX_LOCAL_BYTES
+               && (is_alphanumeric(start[-1]) || strchr("._%+-", start[-1]) != NULL) && start[-1] != '\0')
+            start--;
+        if (start == sign)
+            continue;
+        if (add_part(parts, start - data, domain_end - data) < 0)
+            return -1;
+        last = domain_end;
+    }
+    return 1;
+}
+
+/* Returns the text with the replacement in place of each part, or NULL with an exception. */
+static PyObject *replace_parts(const char *data, Py_ssize_t size, const Parts *parts, const char *text, Py_ssize_t width)
+{
+    const Py_ssize_t added = multiply_size(width, parts->count / 2);
+    const Py_ssize_t capacity = added < 0 ? -1 : add_sizes(size, added);
+    char *begin = capacity < 0 ? NULL : PyMem_Malloc((size_t)capacity);
+    if (begin == NULL)
+        return capacity < 0 ? NULL : PyErr_NoMemory();
+    Buffer out = {begin, begin + capacity};
+    Py_ssize_t at = 0;
+    int fits = 1;
+    for (Py_ssize_t i = 0; fits && i < parts->count; i += 2) {
+        fits = write_text(&out, data + at, parts->bounds[i] - at) && write_text(&out, text, width);
+        at = parts->bounds[i + 1];
+    }
+    PyObject *found = NULL;
+    if (fits && write_text(&out, data + at, size - at))
+        found = PyUnicode_DecodeUTF8(begin, out.at - begin, NULL);
+    else
+        PyErr_SetString(PyExc_RuntimeError, "the text exceeds its buffer");
+    PyMem_Free(begin);
+    return found;
+}
+
+static PyObject *mask_parts(PyObject *text, PyObject *replacement, int (*find)(const char *, const char *, Parts *))
+{
+    Py_ssize_t size, width;
+    const char *data = PyUnicode_AsUTF8AndSize(text, &size);
+    const char *mask = data == NULL ? NULL : PyUnicode_AsUTF8AndSize(replacement, &width);
+    if (data == NULL && PyErr_ExceptionMatches(PyExc_UnicodeEncodeError)) { /* a lone surrogate */
+        PyErr_Clear();
+        Py_RETURN_NONE;
+    }
+    if (data == NULL || mask == NULL)
+        return NULL;
+    Parts parts = {NULL, 0, 0};
+    PyObject *found = NULL;
+    const int status = find(data, data + size, &parts);
+    if (status == 0)
+        found = Py_NewRef(Py_None);
+    else if (status > 0)
+        found = parts.count == 0 ? Py_NewRef(text) : replace_parts(data, size, &parts, mask, width);
+    PyMem_Free(parts.bounds);
+    return found;
+}
+
+static PyObject *native_mask_ipv4(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *text, *replacement;
+    if (!PyArg_ParseTuple(args, "UU:mask_ipv4", &text, &replacement))
+        return NULL;
+    return mask_parts(text, replacement, find_ipv4);
+}
+
+static PyObject *native_mask_email(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *text, *replacement;
+    if (!PyArg_ParseTuple(args, "UU:mask_email", &text, &replacement))
+        return NULL;
+    return mask_parts(text, replacement, find_email);
+}
+
 static PyMethodDef methods[] = {
     {"split_lines", native_split_lines, METH_VARARGS, NULL},
     {"strip_braces", native_strip_braces, METH_VARARGS, NULL},
@@ -1013,6 +1206,8 @@ static PyMethodDef methods[] = {
     {"needs_no_escaping", native_needs_no_escaping, METH_VARARGS, NULL},
     {"locate_members", native_locate_members, METH_VARARGS, NULL},
     {"encode_pairs", native_encode_pairs, METH_VARARGS, NULL},
+    {"mask_ipv4", native_mask_ipv4, METH_VARARGS, NULL},
+    {"mask_email", native_mask_email, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

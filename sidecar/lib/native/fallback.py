@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterator
 from itertools import accumulate, count, repeat
 from operator import add
+from string import ascii_letters, digits
 from typing import TypeAlias
 
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}")
+_MASKED_IPV4 = re.compile(rf"(?<![0-9A-Za-z_.:])(?:{_BYTE}\.){{3}}(?P<last>{_BYTE})(?![0-9A-Za-z_]|\.[0-9])")
+_DOMAIN = re.compile(r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")
+_LOCAL_LETTERS, _MAX_LOCAL_LETTERS = f"{ascii_letters}{digits}._%+-", 64
 _ESCAPED = re.compile(rb"[\x00-\x09\x0b-\x1f\\]")
 _STRING = r'"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+"'
 _KEY = re.compile(r'("[^"\\]*+")[ \t\r\n]*+:[ \t\r\n]*+')
@@ -201,6 +205,48 @@ def _render(branch: _Tree) -> str:
         f'"{name}":{value if isinstance(value, str) else "{" + _render(value) + "}"}'
         for name, value in branch.items()
     )
+
+
+def mask_ipv4(text: str, replacement: str) -> str | None:
+    """Return the text with the last number of each IPv4 address replaced.
+
+    No letter, digit, `_`, `.` or `:` may be directly before an address; no letter, digit or `_`, and no point and
+    digit directly after it. Return None if a character beyond ASCII is in these places, and for a lone surrogate.
+    """
+    if _has_surrogate(text):
+        return None
+    parts, at = [], 0
+    for match in _MASKED_IPV4.finditer(text):
+        before, after = text[max(match.start() - 1, 0) : match.start()], text[match.end() : match.end() + 2]
+        if not (before.isascii() and after[:1].isascii() and (after[:1] != "." or after.isascii())):
+            return None
+        parts += [text[at : match.start("last")], replacement]
+        at = match.end()
+    return "".join([*parts, text[at:]])
+
+
+def mask_email(text: str, replacement: str) -> str | None:
+    """Return the text with each email address replaced: up to 64 letters, `@`, and a domain with a point.
+
+    Return None for a lone surrogate.
+    """
+    if _has_surrogate(text):
+        return None
+    parts, at = [], 0
+    for match in _DOMAIN.finditer(text):
+        before = text[max(at, match.start() - _MAX_LOCAL_LETTERS) : match.start()]
+        if length := len(before) - len(before.rstrip(_LOCAL_LETTERS)):
+            parts += [text[at : match.start() - length], replacement]
+            at = match.end()
+    return "".join([*parts, text[at:]])
+
+
+def _has_surrogate(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _locate_in(text: str, names: tuple[str, ...]) -> list[tuple[int, int, int]]:

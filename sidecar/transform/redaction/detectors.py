@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_address
 from string import ascii_letters, digits, hexdigits
 
+from sidecar.lib import native
 from sidecar.transform.redaction.chunk_text import QUOTE
 
 IsMatch = Callable[[str], bool]
@@ -56,6 +57,9 @@ class SearchPattern:
 
     shorten: str | Shorten | None = None
     """Replacement that is used instead of the replacement of the action."""
+
+    mask: Callable[[str, str], str | None] | None = None
+    """Compiled search that replaces all matches by a text. It returns None where only the patterns can decide."""
 
     matches_numbers: bool = False
     """Whether the pattern also matches numbers outside of strings."""
@@ -218,10 +222,13 @@ _CARD = SearchPattern(
     [("", r"\d(?=[\d -]{12})[\d -]++")], shape=("0" * 13, " -"), find=_find_card_numbers, matches_numbers=True
 )  # fmt: skip
 _EMAIL = SearchPattern(
-    [("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")], prefix=(f"{ascii_letters}{digits}._%+-", 64)
+    [("", r"@[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)+")],
+    prefix=(f"{ascii_letters}{digits}._%+-", 64),
+    mask=native.mask_email,
 )
 _IPV4 = SearchPattern(
-    [("", rf"(\.(?=[0-9]{{1,3}}\.[0-9]){_FIRST_BYTE}{_BYTE}\.{_BYTE}\.){_BYTE}(?!\w|\.\d)")], shorten="0"
+    [("", rf"(\.(?=[0-9]{{1,3}}\.[0-9]){_FIRST_BYTE}{_BYTE}\.{_BYTE}\.){_BYTE}(?!\w|\.\d)")],
+    shorten="0", mask=native.mask_ipv4,
 )  # fmt: skip
 _IPV6 = SearchPattern(
     [("", f":(?=:|{_GROUP}:(?::|{_GROUP}:)){_FIRST_GROUP}{_OTHER_GROUPS}")],

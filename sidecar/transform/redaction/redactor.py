@@ -28,6 +28,7 @@ from sidecar.transform.redaction.chunk_text import (
     find_lines,
     pack,
     single_key,
+    unescape,
     unpack,
 )
 from sidecar.transform.redaction.detectors import Detector, Span
@@ -228,16 +229,22 @@ class Redactor:
         if "\\" in text:
             text, escaped, unexpanded = self._expand_escapes(text)
         packed = Text(text)
-        redacted = self._redact_packed(packed)
+        key = "" if escaped else single_key(text)
+        has_fields = not key or any(rule.matches_field(unescape(key[1:-1])) for rule in self._field_rules)
+        redacted = self._redact_packed(packed, has_fields)
         lines_with_fields = {
-            index for rule in self._field_rules for index in rule.lines_with_field(packed, nested=self._masks_fields)
+            index
+            for rule in (self._field_rules if has_fields else ())
+            for index in rule.lines_with_field(packed, nested=self._masks_fields)
         }
         if redacted is packed and not (lines_with_fields or unexpanded):
             return members
         bodies = unpack(redacted.text).split("\n")
         for index in escaped:
             bodies[index] = members[index]
-        unsafe = unexpanded | self._unsafe_lines(packed.text, redacted.text, lines_with_fields, escaped)
+        unsafe = unexpanded
+        if lines_with_fields or not (key and redacted.text.startswith(f"{key}:")):
+            unsafe |= self._unsafe_lines(packed.text, redacted.text, lines_with_fields, escaped)
         for index in lines_with_fields - unsafe:
             bodies[index] = _redact_fields(members[index], bodies[index], "", self._field_rules)
         for index in unsafe:
@@ -253,8 +260,8 @@ class Redactor:
             lines[index] = "" if self._has_patterns else expand_escapes(lines[index])
         return "\n".join(lines), escaped, {index for index in escaped if not lines[index]}
 
-    def _redact_packed(self, packed: Text) -> Text:
-        if self._masks_fields:
+    def _redact_packed(self, packed: Text, has_fields: bool) -> Text:
+        if self._masks_fields and has_fields:
             for rule in self._detector_rules:
                 packed = rule.mask_fields(packed)
         for has_patterns, group in groupby(self._rules, lambda rule: isinstance(rule, RegexRule)):
@@ -267,8 +274,6 @@ class Redactor:
 
         These are lines with a match outside of string values, and lines that cannot be unpacked.
         """
-        if not (lines_with_fields or escaped) and (key := single_key(packed)) and redacted.startswith(f"{key}:"):
-            return set()
         before, after = packed.split("\n"), redacted.split("\n")
         changed = {index: line for index, (line, new) in enumerate(zip(before, after, strict=True)) if line != new}
         unsafe = escaped & changed.keys()

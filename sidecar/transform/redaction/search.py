@@ -98,6 +98,10 @@ class Matcher:
     def redact(self, text: Text) -> Text:
         """Return the text with the matches replaced; the same object if there are none."""
         search, searched = self._pattern, text.lower if self._pattern.ignores_case else text.text
+        if search.mask and isinstance(self._replacement, str):
+            masked = search.mask(text.text, self._replacement)
+            if masked is not None:
+                return text if masked == text.text else Text(masked)
         parts = [(0, len(searched))] if not search.shape[0] else _lines_with_shape(searched, *search.shape)
         # Omit patterns that cannot match: a single pattern begins with a literal letter, and `re` finds it several
         # times as fast as alternatives.
@@ -105,12 +109,12 @@ class Matcher:
         if not (patterns and parts):
             return text
         pattern, redacted = compile_cached("|".join(patterns)), None
-        if (
-            isinstance(self._replacement, str)
-            and len(patterns) == 1
-            and not (search.ignores_case or search.is_match or search.find)
-        ):
-            redacted = self._split(pattern, searched, self._replacement)
+        if isinstance(self._replacement, str) and len(patterns) == 1 and not (search.is_match or search.find):
+            redacted = (
+                _replace_after_group(patterns[0], searched, text.text, self._replacement)
+                if search.ignores_case
+                else self._split(pattern, searched, self._replacement)
+            )
         if redacted is None:
             redacted = self._replace(text.text, self._spans(pattern, searched, parts))
         return text if redacted == text.text else Text(redacted)
@@ -167,6 +171,19 @@ class Matcher:
         if isinstance(self._replacement, str):
             return self._replacement
         return self._replacement(unescape(text) if self._is_packed else text)
+
+
+def _replace_after_group(pattern: str, searched: str, text: str, replacement: str) -> str:
+    """Return the text with the part of each match after its only group replaced.
+
+    The matches are those in `searched`, which has the length of `text`. `re.split` is faster than match objects.
+    """
+    parts = compile_cached(f"({pattern})").split(searched)
+    kept, at = [], 0
+    for before, match, group in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
+        start, at = at, at + len(before) + len(match)
+        kept.append(text[start : at - len(match) + len(group)])
+    return replacement.join([*kept, text[at:]])
 
 
 def between(text: str, spans: Sequence[Span]) -> list[str]:

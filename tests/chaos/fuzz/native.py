@@ -75,6 +75,10 @@ _ARGUMENTS: Mapping[str, Callable[[FuzzedInput], list[Any]]] = {
         tuple(fuzzed.one_of(("a", "b", "time", "message", "")) for _ in range(fuzzed.below(5))),
     ],
     "encode_pairs": lambda fuzzed: _pairs(fuzzed),
+    **dict.fromkeys(
+        ("mask_ipv4", "mask_email"),
+        lambda fuzzed: ["".join(_address(fuzzed) + _text(fuzzed) for _ in range(fuzzed.below(9))), _text(fuzzed)],
+    ),
 }
 
 

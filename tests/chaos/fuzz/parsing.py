@@ -48,6 +48,7 @@ NOW = "2026-11-23T01:00:00.000000Z"
 _ADDED = {"service.name": "shop", "team": {"of": [1]}}
 _PATTERN = r"(?P<time>[^ ]*) (?P<level>[A-Z]+)(?: (?P<message>.*))?"
 _GROK = expand_pattern("%{NOTSPACE:time} %{WORD:log.level}(?: %{INT:log.offset:int})?", {})
+_ACCESS = expand_pattern("%{COMBINEDAPACHELOG}", {})
 _DISSECTION = Dissection.from_pattern("%{time} %{level->} %{log.offset} - %{+log.offset}")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _FORMATS = ((), ("iso8601",), ("epoch_ms", "iso8601"), ("%d/%b/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%H:%M %z"))
@@ -79,6 +80,7 @@ def setup(fuzzed: FuzzedInput, wanted: str | None = None) -> Setup:
     field = fuzzed.one_of((None, "when", "log.at", "@timestamp"))
     target = fuzzed.one_of((None, None, "app", "log.app", "log.file"))
     form = fuzzed.one_of(tuple(FORMATS.values())) if wanted is None else FORMATS.get(wanted, FORMATS["mysql_slow"])
+    grok = fuzzed.one_of((_GROK, _ACCESS))
     parsers: dict[str, Callable[[], Parser]] = {
         "json": lambda: JsonParser(times, reserved, field, target),
         "plain": PlainTextParser,
@@ -86,7 +88,12 @@ def setup(fuzzed: FuzzedInput, wanted: str | None = None) -> Setup:
         "apache": lambda: apache(Zones()),
         "regex": lambda: RegexParser(_PATTERN, TypedFields({}, times, field)),
         "grok": lambda: RegexParser(
-            _GROK.pattern, TypedFields(_GROK.kinds, times, field), _GROK.paths, anywhere=True, keeps_empty=False
+            grok.pattern,
+            TypedFields(grok.kinds, times, field),
+            grok.paths,
+            anywhere=True,
+            keeps_empty=False,
+            layout=grok.layout,
         ),
         "dissect": lambda: DissectParser(_DISSECTION, "", TypedFields({"level": "ip"}, times, field)),
         "journald": lambda: PluginParser("journald", parse_entry, JsonParser(times, reserved)),

@@ -20,7 +20,7 @@ from sidecar.lib.native import fallback as reference
 
 NAMES = (
     "split_lines", "strip_braces", "join_columns", "are_ipv4", "contains", "count_byte", "needs_no_escaping",
-    "locate_members", "encode_pairs",
+    "locate_members", "encode_pairs", "mask_ipv4", "mask_email",
 )  # fmt: skip
 TEXT = st.text(st.characters(), max_size=20)
 """Halves of surrogate pairs included."""
@@ -243,6 +243,47 @@ def test_values_that_do_not_belong_to_the_lines_are_refused(values: Any) -> None
 def test_a_wanted_value_with_a_backslash_is_undecided() -> None:
     text = 'a="\\n" b="\\n"\na="1" b="\\n"\n'
     assert both("encode_pairs", text, ("a",)) == ([None, '"a":"1","b":"\\n"'], {"a", "b"}, [["", "1"]])
+
+
+SECRETS = st.lists(
+    st.sampled_from(
+        ["1", "10", "255", "256", "01", "0", ".", ".", ".", "192.0.2.1", "1.2.3.4", ":", "_", "a", " ", "\n", "@",
+         "a.b", "-", "@x.example", "ann", "+%", "x" * 62, "ä", "\u0661", "\ud800", "\x00", "\U0001f600"]
+    ), max_size=16,
+).map("".join)  # fmt: skip
+
+
+@given(SECRETS | TEXT, st.sampled_from(["", "0", "[REDACTED]", "ä"]))
+def test_addresses_are_masked(text: str, replacement: str) -> None:
+    both("mask_ipv4", text, replacement)
+    both("mask_email", text, replacement)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("from 192.0.2.17, 10.0.0.1.", "from 192.0.2.X, 10.0.0.X."), ("1.2.3.4", "1.2.3.X"),
+        ("1.2.3.4.5", "1.2.3.4.5"),
+        ("a1.2.3.4 :1.2.3.4 .1.2.3.4", "a1.2.3.4 :1.2.3.4 .1.2.3.4"), ("1.2.3.4a 1.2.3.4_", "1.2.3.4a 1.2.3.4_"),
+        ("01.2.3.4 1.2.3.04 1.2.3.256", "01.2.3.4 1.2.3.04 1.2.3.256"), ("1.2.3.4:80-1.2.3.4", "1.2.3.X:80-1.2.3.X"),
+        ("ä 1.2.3.4 ä", "ä 1.2.3.X ä"), ("ä1.2.3.4", None), ("1.2.3.4ä", None), ("1.2.3.4.\u0661", None),
+        ("\ud800", None),
+    ],
+)  # fmt: skip
+def test_the_last_number_of_an_address_is_masked(text: str, masked: str | None) -> None:
+    assert both("mask_ipv4", text, "X") == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("ann@shop.example, b.c+d@x.y.z.", "X, X."), ("@shop.example", "@shop.example"), ("ann@shop", "ann@shop"),
+        ("a@b.c@d.e", "X@d.e"), (f"{'l' * 65}@b.c", "lX"), (f"a@{'b' * 64}.c", f"a@{'b' * 64}.c"), ("äa@b.c", "äX"),
+        (f"a@b.{'c' * 64}", "Xc"), ("a@b..c", "a@b..c"), ("\ud800a@b.c", None),
+    ],
+)  # fmt: skip
+def test_an_email_address_is_masked(text: str, masked: str | None) -> None:
+    assert both("mask_email", text, "X") == masked
 
 
 @given(SHORT_BYTES)
