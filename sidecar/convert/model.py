@@ -99,6 +99,9 @@ class PipelineDraft(Draft):
     sinks: list[str] | None = None
     """Names of sinks; None means all of them."""
 
+    is_discarded: bool = False
+    """Whether an output of the source discards the lines. Another output may store them nevertheless."""
+
     overrides: dict[str, str] = field(default_factory=dict)
     """Settings of the sink, such as `index`, that only this pipeline needs."""
 

@@ -122,8 +122,8 @@ def convert_file_options(pipeline: PipelineDraft, section: Section) -> None:
     if _ENCODINGS.get(encoding, encoding):
         settings["encoding"] = _ENCODINGS.get(encoding, encoding)
     for name in ("max_bytes", "message_max_bytes"):
-        if size := section.number(name):
-            settings["max_line"] = int(size)
+        if size := section.text(name):
+            settings["max_line"] = int(size) if size.isdecimal() else size
 
 
 def _convert_excluded_files(pipeline: PipelineDraft, section: Section) -> None:

@@ -200,7 +200,8 @@ def send_to_other_index(conversion: Conversion, pipeline: PipelineDraft) -> None
     targets = [sink for sink in conversion.sinks if sink.settings.get("type") == "elasticsearch"]
     if not pipeline.overrides or not targets:
         return
-    others = [sink.name for sink in conversion.sinks if sink is not targets[0]]
+    names = pipeline.sinks or [sink.name for sink in conversion.sinks]
+    others = [name for name in names if name != targets[0].name]
     sink = conversion.add_sink(f"{targets[0].name}-{pipeline.name}", pipeline.place)
     sink.settings = dict(targets[0].settings)
     for setting, text in pipeline.overrides.items():

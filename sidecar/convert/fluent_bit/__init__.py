@@ -62,6 +62,7 @@ def convert(source: SourceFile) -> Conversion:
         _apply_filter(conversion, section, inputs, parsers)
     for section in files.of("output"):
         convert_output(conversion, section, inputs)
+    conversion.pipelines = [each for each in conversion.pipelines if each.sinks or not each.is_discarded]
     _convert_service(conversion, files)
     for kind in files.sections:
         for section in files.of(kind) if kind not in _KNOWN_SECTIONS else ():

@@ -58,8 +58,16 @@ def convert_output(conversion: Conversion, section: Section, inputs: list[Input]
     convert = _OUTPUTS.get(name)
     chosen = [each for each in inputs if is_match(section, each.tag)]
     section.use("match", "match_regex")
+    if name == "null":
+        section.skip()
+        conversion.note(section.place, "output null", "lines that only this output gets are not read")
+        for each in chosen:
+            each.pipeline.is_discarded = True
+        return
     if convert is None or not chosen:
         section.skip()
+        for each in chosen:  # so that it is not taken for an input without an output
+            each.pipeline.sinks = [*(each.pipeline.sinks or []), ""]
         reason = "the sidecar has no such sink" if convert is None else "its Match selects no input that reads files"
         conversion.leave_out(section.place, f"output {name}", reason)
         return
@@ -111,9 +119,9 @@ def _set_address(conversion: Conversion, sink: SinkDraft, section: Section) -> N
 
 
 def _set_index(sink: SinkDraft, section: Section) -> None:
-    """Set the index. With `logstash_format` its name has a prefix and the date of the event."""
+    """Set the index. Its name may have dates; with `logstash_format` it has a prefix and the date of the event."""
     if not section.flag("logstash_format"):
-        sink.settings["index"] = section.text("index", "fluent-bit").replace("%", "%%")
+        sink.settings["index"] = section.text("index", "fluent-bit")
         return
     prefix, separator = section.text("logstash_prefix", "logstash"), section.text("logstash_prefix_separator", "-")
     dates = section.text("logstash_dateformat", "%Y.%m.%d")

@@ -40,6 +40,10 @@ def convert(source: SourceFile) -> Conversion:
     if not isinstance(root, Section):
         raise ConfigurationError("is no mapping of options", location=f"{source.name}:1")
     sources, transforms, sinks = (_components(root, name) for name in ("sources", "transforms", "sinks"))
+    for name in [name for name, section in sinks.items() if section.word("type") == "blackhole"]:
+        section = sinks.pop(name)
+        section.skip()
+        conversion.note(section.place, f"sinks.{name}", "lines that only this sink gets are not read")
     routes = find_routes(conversion, sources, transforms, sinks)
     used = {name for route in routes for name in route.sinks}
     names = {name: convert_sink(conversion, name, section) for name, section in sinks.items() if name in used}

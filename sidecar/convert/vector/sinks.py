@@ -75,10 +75,13 @@ def convert_sink(conversion: Conversion, name: str, section: Section) -> str:
 
 
 def _elasticsearch(conversion: Conversion, sink: SinkDraft, section: Section) -> None:
-    sink.settings["type"] = "opensearch" if section.word("opensearch_service_type") else "elasticsearch"
+    service = section.word("opensearch_service_type")
+    sink.settings["type"] = "opensearch" if service else "elasticsearch"
     option = next((name for name in ("endpoints", "endpoint", "host") if name in section), "endpoints")
     set_hosts(conversion, sink, section.texts(option) or ["localhost"], section.place_of(option))
     _set_auth(conversion, sink, section)
+    if service == "serverless" and "aws_region" in sink.settings:
+        sink.settings["aws_service"] = "aoss"
     bulk = section.section("bulk")
     is_stream = section.word("mode") == "data_stream" or "data_stream" in section
     if is_stream:

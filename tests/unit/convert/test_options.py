@@ -44,6 +44,8 @@ def convert_sink(kind: str, text: str) -> dict[str, Any]:
         ("multiline: {type: while_pattern, pattern: a}", {}),
         ("tail_files: true", {"read_from": "end"}),
         ("max_bytes: 2048", {"max_line": 2048}),
+        ("max_bytes: 10MiB", {"max_line": "10MiB"}),
+        ("message_max_bytes: 1MB", {"max_line": "1MB"}),
         ("ignore_older: 0", {}),
         ("encoding: utf-16le-bom", {"encoding": "utf-16"}),
         ("encoding: ebcdic", {}),
@@ -263,3 +265,60 @@ def test_statements_know_their_lines() -> None:
     assert [(statement.line, statement.text.split()[0]) for statement in split_statements(program)] == [
         (1, ".a"), (3, ".b"), (6, ".c"), (7, ".d"), (8, "if"),
     ]  # fmt: skip
+
+
+def sinks_by_pipeline(kind: str, text: str) -> dict[str, Any]:
+    result = yaml.safe_load(write(convert(SourceFile(Path("source"), text), kind)))
+    return {name: pipeline.get("sinks", "all") for name, pipeline in result["pipelines"].items()}
+
+
+def test_each_input_of_filebeat_ships_to_its_own_index_only() -> None:
+    inputs = ["{type: log, paths: [/%s.log], index: %s}" % (name, name) for name in "xyz"]  # noqa: UP031
+    text = (
+        f"filebeat.inputs: [{', '.join(inputs)}, {{type: log, paths: [/w.log]}}]\noutput.elasticsearch.hosts: [h]\n"
+    )
+    assert sinks_by_pipeline("filebeat", text) == {
+        "x": ["elasticsearch-x"], "y": ["elasticsearch-y"], "z": ["elasticsearch-z"], "w": ["elasticsearch"],
+    }  # fmt: skip
+
+
+INPUTS = "[INPUT]\nName tail\nPath /a.log\nTag a\n[INPUT]\nName tail\nPath /b.log\nTag b\n"
+
+
+def test_lines_that_fluent_bit_discards_are_not_read() -> None:
+    outputs = "[OUTPUT]\nName es\nMatch a\nHost h\n[OUTPUT]\nName null\nMatch *\n"
+    assert sinks_by_pipeline("fluent-bit", INPUTS + outputs) == {"a": "all"}
+    others = outputs + "[OUTPUT]\nName splunk\nMatch b\n"
+    assert sinks_by_pipeline("fluent-bit", INPUTS + others) == {"a": "all", "b": "all"}
+
+
+def test_lines_that_vector_discards_are_not_read() -> None:
+    text = """
+sources: {a: {type: file, include: [/a.log]}}
+transforms: {r: {type: route, inputs: [a], route: {err: '.level == "error"'}}}
+sinks:
+  errors: {type: elasticsearch, inputs: [r.err], endpoints: ['http://h']}
+  rest: {type: blackhole, inputs: [r._unmatched]}
+"""
+    assert sinks_by_pipeline("vector", text) == {"a": "all"}
+
+
+DATED_INDEX = INPUTS + "[OUTPUT]\nName es\nMatch *\nHost h\nIndex app-%Y.%m.%d\n"
+SERVERLESS = """
+sources: {a: {type: file, include: [/a]}}
+sinks:
+  o:
+    {type: elasticsearch, inputs: [a], endpoints: ['https://h'], auth: {strategy: aws}, aws: {region: eu-west-1},
+     opensearch_service_type: serverless}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "settings"),
+    [
+        ("fluent-bit", DATED_INDEX, {"index": "app-%Y.%m.%d"}),
+        ("vector", SERVERLESS, {"aws_region": "eu-west-1", "aws_service": "aoss"}),
+    ],
+)
+def test_a_setting_of_a_sink_is_converted(kind: str, text: str, settings: dict[str, Any]) -> None:
+    assert settings.items() <= convert_sink(kind, text).items()
