@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from sidecar.config.shell_syntax import GlobPattern
@@ -14,7 +13,6 @@ from sidecar.decode.settings import Encoding, MultilineSettings
 from sidecar.lib.declarations import (
     AfterValidator,
     AwareDatetime,
-    BeforeValidator,
     Field,
 )
 from sidecar.lib.settings_model import (
@@ -74,14 +72,6 @@ _NAMED_TRANSFORMS = ShortForm(split_commas, schema=lambda: some_of(names_of_tran
 LinePattern = Annotated[str, AfterValidator(validate_pattern)]
 
 
-def _refuse_times(value: Any) -> Any:
-    if isinstance(value, date):
-        raise ValueError(f"{value} is a time in YAML, but a text in documents; put it into quotes")
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _refuse_times(item)
-    return value
-
-
 class RuleTest(SettingsModel):
     """A test of a pipeline: lines and the documents that they become. `sidecar check` runs it."""
 
@@ -91,7 +81,7 @@ class RuleTest(SettingsModel):
     input: str | tuple[str, ...]
     """The text of a file, or its lines."""
 
-    expect: Annotated[tuple[dict[str, Any], ...], BeforeValidator(_refuse_times)]
+    expect: tuple[dict[str, Any], ...]
     """A mapping for each document, in order, with the fields that the document must have, nested or with dots. The
     value null means that the field must be absent. The document may have other fields."""
 
