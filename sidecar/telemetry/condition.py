@@ -6,8 +6,9 @@ Bad: lines are not delivered now, or were lost. Warning: nothing is lost, but an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from sidecar.lib.quantity_text import age_text, size_text
 from sidecar.telemetry.snapshot import BalanceStatus, ConfigurationStatus, RefusedPath, ShipperStatus, Snapshot
@@ -27,16 +28,14 @@ _DOWN = frozenset({"retrying", "misconfigured", "blocked"})
 Level = Literal["good", "warning", "bad"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One fact that an operator should know."""
 
     level: Level
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """The condition of a sidecar."""
 
     level: Level
@@ -70,7 +69,7 @@ def judge(snapshot: Snapshot) -> Condition:
 
 def with_condition(snapshot: Snapshot) -> dict[str, Any]:
     """Return the fields of a snapshot and its condition, as `sidecar status --json` prints them."""
-    fields = {name: getattr(snapshot, name) for name in Snapshot.__dataclass_fields__}
+    fields = {name: getattr(snapshot, name) for name in Snapshot.__struct_fields__}
     return {**fields, "condition": judge(snapshot)}
 
 

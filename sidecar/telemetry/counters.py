@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ATTEMPTS = (0.0, 1.0, 2.0, 3.0, 5.0, 7.0)
 DOCUMENTS = (1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0)
 
 
-@dataclass(slots=True)
-class Histogram:
+class Histogram(msgspec.Struct):
     """The number of values between each pair of adjacent bounds, and the sum of all values."""
 
     bounds: Sequence[float]
-    counts: list[int] = field(default_factory=list)
+    counts: list[int] = msgspec.field(default_factory=list)
     sum: float = 0.0
 
     def __post_init__(self) -> None:
@@ -28,8 +28,7 @@ class Histogram:
         self.sum += value
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(msgspec.Struct):
     """The counters of one shipper. Its threads write them, and any thread may read them."""
 
     bytes_read: int = 0
@@ -62,28 +61,28 @@ class Counters:
     dead_letters_dropped: int = 0
     """Dead letters that were dropped to make room for new ones."""
 
-    transform_errors: dict[str, int] = field(default_factory=dict)
+    transform_errors: dict[str, int] = msgspec.field(default_factory=dict)
     """Records on which a transform failed, by the name of the transform."""
 
-    refusals: dict[str, int] = field(default_factory=dict)
+    refusals: dict[str, int] = msgspec.field(default_factory=dict)
     """Documents that became dead letters, by the kind of the reason; counted once they are durable."""
 
-    faults: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = msgspec.field(default_factory=dict)
     """Attempts to deliver that failed as a whole, by the class of the error."""
 
-    bytes: dict[str, int] = field(default_factory=dict)
+    bytes: dict[str, int] = msgspec.field(default_factory=dict)
     """Settled bytes by outcome, such as `stored` or `lost:truncated`; counted once they are durable."""
 
-    lines: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, int] = msgspec.field(default_factory=dict)
     """Settled lines by outcome; counted once they are durable."""
 
-    latency: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    latency: Histogram = msgspec.field(default_factory=lambda: Histogram(SECONDS))
     """Seconds from the first request of a batch to its result."""
 
-    attempts: Histogram = field(default_factory=lambda: Histogram(ATTEMPTS))
+    attempts: Histogram = msgspec.field(default_factory=lambda: Histogram(ATTEMPTS))
     """For each settled batch, the number of requests after the first one."""
 
-    documents: Histogram = field(default_factory=lambda: Histogram(DOCUMENTS))
+    documents: Histogram = msgspec.field(default_factory=lambda: Histogram(DOCUMENTS))
     """Documents in each settled batch."""
 
     def add_settled(self, bytes_: Mapping[str, int], lines: Mapping[str, int]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from sidecar.telemetry.counters import Counters
 
 
-@dataclass(frozen=True, slots=True)
-class ParkedTarget:
+class ParkedTarget(msgspec.Struct, frozen=True):
     """Lines that stay in their files because their index or collection accepts no documents."""
 
     target: str
@@ -24,8 +24,7 @@ class ParkedTarget:
     """Error of the last refusal; "" if the last refusal was in an earlier run."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShipperStatus:
+class ShipperStatus(msgspec.Struct, frozen=True):
     """The status of the shipper of one pipeline and one sink."""
 
     pipeline: str
@@ -70,8 +69,7 @@ class ShipperStatus:
     """Whether documents are compressed when they are built."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileStatus:
+class FileStatus(msgspec.Struct, frozen=True):
     """The status of one tracked file."""
 
     pipeline: str
@@ -87,12 +85,11 @@ class FileStatus:
     parser: str = ""
     """The parsers that were detected for the file; "" if its pipeline detects none."""
 
-    lag_s: Mapping[str, float] = field(default_factory=dict)
+    lag_s: Mapping[str, float] = msgspec.field(default_factory=dict)
     """For each sink, the age in seconds of the oldest unsettled line; 0 if none can be delivered now."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedPath:
+class RefusedPath(msgspec.Struct, frozen=True):
     """A path that matches but is not read, and the reason: it is a link, or the last attempt failed."""
 
     pipeline: str
@@ -100,8 +97,7 @@ class RefusedPath:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceStatus:
+class BalanceStatus(msgspec.Struct, frozen=True):
     """The balance of one sink: every byte that was seen, by outcome."""
 
     sink: str
@@ -115,8 +111,7 @@ class BalanceStatus:
     """Bytes that were seen and have no outcome yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineBalance:
+class PipelineBalance(msgspec.Struct, frozen=True):
     """The part of the balance of a sink that belongs to one pipeline."""
 
     pipeline: str
@@ -131,8 +126,7 @@ class PipelineBalance:
     """Bytes of `unsettled` that are in requests without a result."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileTotals:
+class FileTotals(msgspec.Struct, frozen=True):
     """Totals of the tracked files of one pipeline."""
 
     pipeline: str
@@ -148,8 +142,7 @@ class FileTotals:
     """Paths that match but are not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeStatus:
+class VolumeStatus(msgspec.Struct, frozen=True):
     """The space in bytes on the volume with the logs of a pipeline, or with the state if `pipeline` is ""."""
 
     pipeline: str
@@ -157,8 +150,7 @@ class VolumeStatus:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationStatus:
+class ConfigurationStatus(msgspec.Struct, frozen=True):
     """The configuration in use, and the reloads since the start."""
 
     hash: str
@@ -177,8 +169,7 @@ class ConfigurationStatus:
     """Whether the newest configuration is in use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """Everything that `status`, the metrics and the status page show."""
 
     version: str
@@ -210,7 +201,7 @@ class Snapshot:
     refused: Sequence[RefusedPath] = ()
     """Some of the paths that match but are not read; `sums` has the number of all."""
 
-    loops: Mapping[str, float] = field(default_factory=dict)
+    loops: Mapping[str, float] = msgspec.field(default_factory=dict)
     """Seconds since each loop last made progress."""
 
     pipeline_balance: Sequence[PipelineBalance] = ()

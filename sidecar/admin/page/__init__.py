@@ -10,10 +10,11 @@ import base64
 import hashlib
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from functools import cache
 from importlib import resources
 from typing import Any
+
+import msgspec
 
 from sidecar.admin.http_messages import Reply
 from sidecar.lib.terminal import escape_lines
@@ -64,8 +65,8 @@ def render_status(
     """
     worst = heapq.nlargest(MAX_FILES, snapshot.files, key=_backlog)
     body = {
-        **asdict(replace(snapshot, files=worst)),
-        "condition": asdict(judge(snapshot)),
+        **msgspec.to_builtins(msgspec.structs.replace(snapshot, files=worst)),
+        "condition": msgspec.to_builtins(judge(snapshot)),
         "files_total": sum(totals.files for totals in snapshot.sums),
         "settings": settings,
         "letters": None if letters is None else [_letter_as_json(number, letter) for number, letter in letters],
