@@ -12,6 +12,7 @@ import msgspec
 
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
+from sidecar.parse.alternatives import join_alternatives
 from sidecar.parse.plain import json_strings, message_bodies
 from sidecar.parse.row_templates import FieldSpec, RowFormatter
 from sidecar.parse.time.date_shapes import local_time
@@ -19,8 +20,6 @@ from sidecar.parse.time.format_times import FormatTimes
 
 UNKNOWN_ZONE = "log.unknown_zone"
 """Field for the name of an unknown time zone. The time of such a line is read as UTC."""
-
-_GROUP_NAME = re.compile(r"\(\?P<\w+>")
 
 
 class LogFormat(msgspec.Struct, frozen=True):
@@ -82,8 +81,8 @@ class FormatParser:
     def _chunk_pattern(self, number: int) -> re.Pattern[str]:
         """Return a regex for the lines that pattern `number` matches and no earlier pattern does."""
         if number not in self._chunk_patterns:
-            earlier = "|".join(_GROUP_NAME.sub("(?:", pattern) for pattern in self._patterns[:number])
-            text = (f"(?!(?:{earlier})$)" if earlier else "") + f"(?:{self._patterns[number]})$"
+            earlier = join_alternatives(self._patterns[:number])
+            text = (f"(?!{earlier}$)" if earlier else "") + f"(?:{self._patterns[number]})$"
             self._chunk_patterns[number] = re.compile(f"^{text}", re.MULTILINE | re.ASCII)
         return self._chunk_patterns[number]
 

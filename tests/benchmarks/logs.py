@@ -229,6 +229,17 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
     "nginx_error": _of("{when:%Y/%m/%d %H:%M:%S} [error] 31#31: *5 {message}"),
     "apache_error": _of("[{when:%a %b %d %H:%M:%S.%f %Y}] [core:error] [pid 35:tid 43] {message}"),
     "dpkg": _of("{when:%Y-%m-%d %H:%M:%S} status {message}"),
+    "node": _of("[Nest] 812  - {when:%m/%d/%Y, %I:%M:%S %p}     LOG [ShopService] {message}"),
+    "elixir": _of("{when:%Y-%m-%d %H:%M:%S}.123 request_id=F4abc [info] {message}"),
+    "weblogic": _of("<{when:%b %d, %Y %I:%M:%S %p} UTC> <Notice> <WebLogicServer> <BEA-000360> <{message}>"),
+    "websphere": _of("[{when:%m/%d/%y, %H:%M:%S}:123 UTC] 0000002a com.example.Shop  I {message}"),
+    "suricata": _of(
+        "{when:%m/%d/%Y-%H:%M:%S.%f}  [**] [1:42:3] {message} [**] [Classification: Attempted Recon] [Priority: 2] "
+        "{{TCP}} 203.0.113.7:51234 -> 192.0.2.7:1433"
+    ),
+    "cluster": _of("{when:%b %d %H:%M:%S} node1 pacemakerd  [812] (main) \tnotice: {message}"),
+    "mail": _of("{when:%b %d %H:%M:%S} imap(ann)<812><0a1b2c>: Info: {message}"),
+    "daemons": _of("[{when:%Y-%m-%d %H:%M:%S}.123][1][info][main] [source/server.cc:42] {message}"),
     "log4j": _of("{when:%Y-%m-%d %H:%M:%S,000} INFO  [main] shop.orders.OrderService - {message}"),
     **{
         f"nginx_{name}": _of(

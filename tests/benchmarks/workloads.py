@@ -33,7 +33,7 @@ _GROKKED = (
     r"^%{TIMESTAMP_ISO8601:time} %{LOGLEVEL:level} +\[%{NOTSPACE:thread}\] %{NOTSPACE:logger}"
     r" - %{GREEDYDATA:message}$"
 )
-_OF_REQUESTS = ("squid", "uwsgi", "aws_elb", "aws_s3", "haproxy")
+_OF_REQUESTS = ("envoy", "squid", "uwsgi", "aws_elb", "aws_s3", "haproxy")
 _TO_BOTH: Mapping[str, Mapping[str, Any]] = {"elasticsearch": {}, "mongodb": {}}
 _JSON = {"parser": "json"}
 _SECRETS = ["password", "email", "ip"]

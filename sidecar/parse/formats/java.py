@@ -9,8 +9,9 @@ from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, LEVEL, MESSA
 from sidecar.parse.row_templates import json_field, number_field, text_field
 
 _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
-_CLOCK = rf"\[?(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}{_ZONE}?\]?"
+_CLOCK = rf"(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}{_ZONE}?"
 _CLASS = r"[\w$.-]++"
+_NAME_AND_CODE = r"[a-z]\w*+(?:\.\w++)++\] [A-Z]{2,12}\d++: "
 _FULL_CLASS = r"(?:[a-z]\w*+\.){2,}+[A-Z][\w$]*+"
 _TRACE = r"(?P<trace>[0-9a-f]{16,32})-(?P<span>[0-9a-f]{16})"
 _NO_TRACE = r"(?![0-9a-f]{16,32}-[0-9a-f]{16}\])"
@@ -24,9 +25,8 @@ LOG4J = LogFormat(
         rf"\[ *+{_NO_TRACE}(?P<thread>[^\]\n]++)\] (?:\[(?:{_TRACE}|[ -]*+)\] )?"
         rf"(?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
         rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {LEVEL} +(?P<logger>[^ \n]++) +(?:--|-|:) *{MESSAGE}",
-        # ActiveMQ Artemis and JBoss: a name with points is the logger.
-        rf"{_CLOCK} +{LEVEL} +\[(?P<logger>[a-z]\w*+(?:\.\w++)++)\] (?!\(){MESSAGE}",
-        rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n][^ :\n]*+) *(?:\[\] *)?(?:--|-|:) +"
+        rf"{_CLOCK} +{LEVEL} +(?:\[(?!{_NAME_AND_CODE})(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\[\n][^ :\n]*+) *"
+        rf"(?:\[\] *)?(?:--|-|:) +"
         rf"{MESSAGE}",
         # Spring Boot 2 with tracing: the trace is before the process id.
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} \[(?P<app>[^,\]\n]*+),(?P<trace>[0-9a-f]*+),(?P<span>[0-9a-f]*+)"
@@ -97,7 +97,9 @@ LOG4J = LogFormat(
         rf"\[(?P<logger>{_CLASS}):(?P<line>\d{{1,9}}) *\] \[(?P<thread>[^\]\n]*[^\] \n]) *\] - {MESSAGE}",
         rf"{ISO}{FRACTION}{_ZONE}? \[{PID} (?P<thread_id>\d{{1,18}})\] (?P<logger>{_CLASS}) {LEVEL}: {MESSAGE}",
         rf"{ISO}{FRACTION} (?P<logger>[a-z]\w*+(?:\.\w++){{2,}}+) (?P<thread>[^ \[\n]++) \[{LEVEL}\] {MESSAGE}",
-        # The name of a class, without a mark after it.
+        # Gerrit; ActiveMQ Artemis; the name of a class, without a mark after it.
+        rf"\[{ISO}{FRACTION}{_ZONE}?\] +\[(?P<thread>[^\]\n]++)\] {LEVEL} +(?P<logger>{_CLASS}) +(?:-|:) {MESSAGE}",
+        rf"{_CLOCK} +{LEVEL} +\[(?P<logger>[a-z]\w*+(?:\.\w++)++)\] (?!\(){MESSAGE}",
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +(?:\[(?P<thread>[^\]\n]++)\] +)?(?P<logger>{_FULL_CLASS}) {MESSAGE}",
     ),
     (
@@ -120,7 +122,6 @@ LOG4J = LogFormat(
     examples=(
         "2026-11-23T01:00:00.123+01:00  WARN 1 --- [shop] [           main] c.e.Shop                 : Up",
         "2026-11-23 01:00:00.123 [main] INFO  c.e.Shop -- two dashes",
-        "2026-11-23 01:00:00,123 INFO  [org.apache.activemq.artemis.core.server] AMQ221007: Server is now active",
         "2026-11-23 01:00:00,123 INFO  [pool-1] c.e.Shop - two - three",
         "2026-11-23 01:00:00.123  INFO [shop,6618a4de8f36bf71,c66827472589372a] 45 --- [main] c.e.Shop  : Up",
         "[2026-11-23 01:00:00,123] INFO started (kafka.server.KafkaServer)",
@@ -156,6 +157,8 @@ LOG4J = LogFormat(
         "2026-11-23T01:00:00.123Z [jfrt ] [INFO ] [0a1b2c3d] [o.a.w.s.ContextListener:42] [http-nio-8081] - up",
         "2026-11-23T01:00:00,123+0000 [812 1] com.newrelic INFO: New Relic Agent v8.7.0 is initializing...",
         "2026-11-23 01:00:00.123 o.a.s.d.nimbus main [INFO] Starting Nimbus",
+        "[2026-11-23T01:00:00.123+0000] [main] INFO  com.google.gerrit.pgm.Daemon : Gerrit Code Review ready",
+        "2026-11-23 01:00:00,123 INFO  [org.apache.activemq.artemis.core.server] AMQ221007: Server is now active",
         "2026-11-23 01:00:00,123 INFO [main] org.apache.nifi.NiFi Launching NiFi...",
     ),
 )

@@ -75,7 +75,7 @@ _ANY_GO_TIME = rf"(?P<time>\d{{4}}[-/][01]\d[-/][0-3]\d[T ]{CLOCK}){FRACTION}"
 _CALLER = r"(?P<file>[\w./@-]+\.go):(?P<line>\d{1,9})"
 _GO_LETTER = r"\[(?P<level>[TDIWECF])\]"
 _OPTIONAL_LEVEL = (
-    r"(?:\[?(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL"
+    r"(?:(?=\[?[TDINWEFtdinwef])\[?(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL"
     r"|(?i:trace|debug|info|notice|warn|warning|error|fatal)(?=[\]:]))\]?(?: *+:)? +)?"
 )
 
@@ -106,15 +106,11 @@ GO = LogFormat(
         rf"(?:ns|[µu]s|ms|s|m\S*+)) \| *"
         rf'(?P<client>[^ |\n]++) \| *(?P<method>[A-Z]++) +"?(?P<path>[^"\n]*+)"?(?P<message>.*+)',
         rf"\[{PID}\] {_GO_TIME} \[(?P<level>[A-Z]{{3}})\] {MESSAGE}",
+        # The log package, Gitea and Beego, which write the level as a letter.
         rf"{_GO_TIME} {_CALLER}: {MESSAGE}",
-        # Gitea, Beego and frp, with the level as a letter.
-        rf"{_GO_TIME} (?:{_CALLER}:(?P<function>[^ \n]++) )?{_GO_LETTER} {MESSAGE}",
-        rf"{_ANY_GO_TIME} {_GO_LETTER} \[{_CALLER}\] {MESSAGE}",
+        rf"{_GO_TIME} {_CALLER}:(?P<function>[^ \n]++) {_GO_LETTER} {MESSAGE}",
+        rf"{_GO_TIME} {_GO_LETTER} {MESSAGE}",
         rf"{_GO_TIME} {_OPTIONAL_LEVEL}{MESSAGE}",
-        # The log package with a prefix: a name, or a level.
-        rf"\[?(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL)\]?:? +(?:\((?P<logger>[^)\n]++)\) )?"
-        rf"{_GO_TIME} (?:{_CALLER}: )?{MESSAGE}",
-        rf"(?:\[(?=[A-Za-z])|(?=[a-z]))(?P<logger>[\w./-]++)[\]:] {_GO_TIME} {_OPTIONAL_LEVEL}{MESSAGE}",
         # zerolog's console, hclog, etcd's old format, logrus.
         rf"(?P<time>(?:{DAY}[T ])?{CLOCK}|(?:0?[1-9]|1[0-2]):[0-5]\d[AP]M){FRACTION}{ZONE}? {_SHORT_LEVEL} "
         rf"(?:{_CALLER} > )?{MESSAGE}",
@@ -139,6 +135,12 @@ GO = LogFormat(
         rf"{_ZAP}(?P<logger>[\w./-]++)\t{_ZAP_MESSAGE}",
         rf"(?P<level>[IWEF])(?P<time>\d\d[01]\d[0-3]\d {CLOCK}){FRACTION} {THREAD_ID} (?:\d{{1,3}}@)?"
         rf"(?P<file>[\w./-]+\.go):(?P<line>\d{{1,9}}) {MESSAGE}",
+        # The log package with a prefix: a name, or a level.
+        rf"\[?(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL)\]?:? +(?:\((?P<logger>[^)\n]++)\) )?"
+        rf"{_GO_TIME} (?:{_CALLER}: )?{MESSAGE}",
+        rf"(?:\[(?=[A-Za-z])|(?=[a-z]))(?P<logger>[\w./-]++)[\]:] {_GO_TIME} {_OPTIONAL_LEVEL}{MESSAGE}",
+        # frp.
+        rf"{ISO}{FRACTION} {_GO_LETTER} \[{_CALLER}\] {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -168,10 +170,8 @@ GO = LogFormat(
         "[1] 2026/11/23 01:00:00.123456 [INF] Server is ready",
         "2026/11/23 01:00:00 main.go:42: listening",
         "2026/11/23 01:00:00 ...eb/routing/logger.go:102:func1() [I] router: completed GET / for 203.0.113.7:0",
-        "2026-11-23 01:00:00.123 [I] [server/service.go:152] frps tcp listen on 0.0.0.0:7000",
+        "2026/11/23 01:00:00 [I] router: completed GET / for 203.0.113.7:0",
         "2026/11/23 01:00:00 http: Server closed",
-        "INFO: 2026/11/23 01:00:00 main.go:42: listening",
-        "[nsqd] 2026/11/23 01:00:00.123456 INFO: TCP: listening on [::]:4150",
         "2026-11-23T01:00:00Z INF listening addr=:8080",
         "2026-11-23T01:00:00.123Z [INFO]  agent.server: started",
         "2026-11-23 01:00:00.123456 I | etcdserver: starting server",
@@ -187,6 +187,9 @@ GO = LogFormat(
         "API: SYSTEM()\nTime: 01:00:00 UTC 11/23/2026\nDeploymentID: 0a1b\nError: drive not found",
         "2026-11-23T01:00:00.123456Z\tinfo\tads\tPush debounce stable",
         "I261123 01:00:00.123456 812 1@server/node.go:42 ⋮ [n1] 7  node connected",
+        "INFO: 2026/11/23 01:00:00 main.go:42: listening",
+        "[nsqd] 2026/11/23 01:00:00.123456 INFO: TCP: listening on [::]:4150",
+        "2026-11-23 01:00:00.123 [I] [server/service.go:152] frps tcp listen on 0.0.0.0:7000",
     ),
 )
 """The console encoders of zap and zerolog, hclog, logrus, the standard library, Gin, NATS, old etcd, and the programs

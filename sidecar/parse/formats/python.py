@@ -17,8 +17,7 @@ _REQUEST = r'"(?P<method>[A-Z]++) (?P<path>[^ "\n]++) HTTP/(?P<version>[\d.]{1,8
 PYTHON = LogFormat(
     "Python's logging",
     (
-        rf"{ISO}{FRACTION}(?: {ZONE})? +- +(?P<logger>[^ \n]++) +- +(?:(?P<line>\d{{1,9}}) +- +)?{_LEVEL} +- +"
-        rf"{MESSAGE}",
+        rf"{ISO}{FRACTION} +- +(?P<logger>[^ \n]++) +- +{_LEVEL} +- +{MESSAGE}",
         rf"{ISO}{FRACTION} +\[?{_LEVEL}\]? +(?P<logger>[^ :\n]++): {MESSAGE}",
         rf"{_LEVEL}:(?P<logger>[^ :\n]++):{MESSAGE}",
         # uvicorn: requests, and other messages.
@@ -58,7 +57,8 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION} (?P<logger>[\w.]++) *\[{PID}\]: {_LEVEL} +{MESSAGE}",
         rf"{ISO}{FRACTION} \[(?P<logger>[\w.-]++) *:(?P<line>\d{{1,9}}) *\]\[{_LEVEL} *\]"
         rf"(?:\[{PID}\])? {MESSAGE}",
-        # cloud-init; Ansible; Twisted; Prefect; vLLM; Deluge; Alembic.
+        # Synapse and Dagster; cloud-init; Ansible; Twisted; Prefect; vLLM; Deluge; Alembic.
+        rf"{ISO}{FRACTION}(?: {ZONE})? - (?P<logger>[^ \n]++) - (?:(?P<line>\d{{1,9}}) - )?{_LEVEL} - {MESSAGE}",
         rf"{ISO}{FRACTION} - (?P<file>[\w.-]+\.py)\[{_LEVEL}\]: {MESSAGE}",
         rf"{ISO}{FRACTION} p={PID} u=(?P<user>[^ \n]++) (?:n=(?P<logger>[^ \n]++) )?\| {MESSAGE}",
         rf"(?P<time>{DAY}T{CLOCK})(?P<zone>[+-]\d{{4}}) "
@@ -117,6 +117,7 @@ PYTHON = LogFormat(
         "2026-11-23 01:00:00.123 WARNING (MainThread) [homeassistant.loader] We found a custom integration",
         "2026-11-23 01:00:00,123 fail2ban.actions        [812]: NOTICE  [sshd] Ban 203.0.113.7",
         "2026-11-23 01:00:00,123 [salt.loader      :42  ][INFO    ][812] loaded",
+        "2026-11-23 01:00:00,123 - synapse.http - 460 - INFO - GET-42 - Processed request: 0.012sec",
         "2026-11-23 01:00:00,123 - util.py[DEBUG]: Running command ['mount']",
         "2026-11-23 01:00:00,123 p=812 u=ann n=ansible | PLAY [all] ****",
         "2026-11-23T01:00:00+0000 [twisted.web.server.Site#info] Starting factory",

@@ -11,7 +11,8 @@ from sidecar.parse.time.date_shapes import local_time
 _ALERT = (
     rf"(?P<time>[01]\d/[0-3]\d(?:/(?:\d{{4}}|\d\d))?-{CLOCK})\.(?P<fraction>\d{{1,9}}) +(?:\[(?P<action>w?Drop)\] )?"
     r"\[\*\*\] \[(?P<generator>\d{1,10}):(?P<rule>\d{1,10}):(?P<version>\d{1,10})\] "
-    r'"?(?P<message>(?:(?!"? \[\*\*\])[^\n])*+)"? \[\*\*\] (?:\[Classification: (?P<category>[^\]\n]*+)\] )?'
+    r'"?(?P<message>(?:[^ "\n]++|"(?! \[\*\*\])| (?!\[\*\*\]))*+)"? \[\*\*\] '
+    r"(?:\[Classification: (?P<category>[^\]\n]*+)\] )?"
     r"(?:\[Priority: (?P<priority>\d{1,9})\] )?(?P<extra>(?:\[[^\]\n]*+\] )*+)"
 )
 _IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
