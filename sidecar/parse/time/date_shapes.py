@@ -21,7 +21,7 @@ _CLOCK = r"(?P<clock>\d?\d:\d\d(?::\d\d)?)"
 _MONTH = r"(?P<name>[^\W\d_]{3,9}\.?)"
 _WEEKDAY = r"(?:[^\W\d_]{2,10}\.?,? +)?"
 _ISO_SHAPES = (
-    rf"(?P<year>\d{{4}})([-/.])(?P<month>\d\d)\2(?P<day>\d\d)(?:T| +| - |_|:){_CLOCK}",
+    rf"(?P<year>\d{{4}})([-/.])(?P<month>\d\d)\2(?P<day>\d\d)(?:[Tt]| +| - |_|:){_CLOCK}",
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[T ](?P<clock>\d\d)",
     r"(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)[T ]?(?P<digits>\d{6}|\d{4})",
     rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)[T -]{_CLOCK}",
@@ -32,6 +32,7 @@ _SHAPES = (
     *_ISO_SHAPES,
     rf"{_WEEKDAY}(?P<day>\d?\d)(?:[ /-]|\. ?){_MONTH}[ /-](?P<year>\d{{4}})(?:::|[ :T]| - ){_CLOCK}",
     rf"{_WEEKDAY}(?P<day>\d?\d)(?:[ /-]|\. ?){_MONTH} {_CLOCK}",
+    rf"{_WEEKDAY}(?P<day>\d\d)-{_MONTH}-(?P<short>\d\d) {_CLOCK}",
     rf"{_WEEKDAY}{_MONTH} +(?P<day>\d?\d),? +(?:(?P<year>\d{{4}})[, ] ?)?{_CLOCK}",
     rf"(?P<day>\d?\d)\.(?P<month>\d?\d)\.(?P<year>\d{{4}})(?:,? |T){_CLOCK}",
 )
@@ -48,8 +49,9 @@ _EPOCH = re.compile(r"[1-9]\d{8,9}", re.ASCII)
 _TEXT = re.compile(
     r"(?P<head>.*?(?:\d:\d\d(?::\d\d)?|[T ]\d\d(?:\d\d){0,2}|\d{14}))(?:[.,](?P<fraction>\d{1,9})\d*)?"
     r"(?: ?(?P<meridiem>[AaPp])\.?[Mm]\.?)?"
-    r"(?:,? ?(?P<zone>(?:GMT|UTC)?[+-]\d\d(?::?\d\d)?|[A-Za-z]{1,5}|[A-Z][A-Za-z_]+(?:/[A-Za-z_+-]+){1,2}))?"
-    r"(?: \([^()]{1,40}\))?(?: (?P<year>\d{4}))?",
+    r"(?:,? ?\[?(?P<zone>(?:GMT|UTC)?[+-]\d\d(?::?\d\d)?|(?:GMT|UTC)[+-]\d|[A-Za-z]{1,5}"
+    r"|[A-Z][A-Za-z_]+(?:/[\w+-]+){1,2}|[A-Z][a-z]+(?: [A-Z][a-z]+){1,2} Time)\]?)?"
+    r"(?: ?(?:\([^()]{1,40}\)|\[[A-Z][\w/+-]{1,39}\]))?(?: (?P<year>\d{4}))?",
     re.ASCII | re.DOTALL,
 )
 _TAI64N = re.compile(r"@([0-9a-f]{16})([0-9a-f]{8})", re.ASCII)

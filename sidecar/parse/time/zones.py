@@ -9,7 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _UTC_NAMES = frozenset(("Z", "z", "UTC", "GMT", "+0000", "+00:00", "+00", "-0000", "-00:00", "-00"))
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)?", re.ASCII)
+_OFFSET = re.compile(r"(?:UTC|GMT)?[+-]\d\d:?(?:\d\d)?|(?:UTC|GMT)[+-]\d", re.ASCII)
 _MONTHS_OF_BOTH_SEASONS = (1, 7)
 
 _COMMON_OFFSETS_H = {
@@ -20,6 +20,18 @@ _COMMON_OFFSETS_H = {
 }  # fmt: skip
 """Zone names with one usual meaning → hours ahead of UTC. CST, IST, BST and others are missing, because they have
 several meanings."""
+
+_LONG_OFFSETS = {
+    "Coordinated Universal Time": "Z", "Greenwich Mean Time": "Z", "British Summer Time": "+01:00",
+    "Central European Time": "+01:00", "Central European Standard Time": "+01:00",
+    "Central European Summer Time": "+02:00", "Eastern European Standard Time": "+02:00",
+    "Eastern European Summer Time": "+03:00", "Moscow Standard Time": "+03:00", "India Standard Time": "+05:30",
+    "China Standard Time": "+08:00", "Japan Standard Time": "+09:00", "Brasilia Standard Time": "-03:00",
+    "Eastern Standard Time": "-05:00", "Eastern Daylight Time": "-04:00", "Central Standard Time": "-06:00",
+    "Central Daylight Time": "-05:00", "Mountain Standard Time": "-07:00", "Mountain Daylight Time": "-06:00",
+    "Pacific Standard Time": "-08:00", "Pacific Daylight Time": "-07:00",
+}  # fmt: skip
+"""English names of zones, as Java writes them → offsets from UTC."""
 
 
 class Zones:
@@ -59,6 +71,8 @@ class Zones:
         """
         if year.isdigit() and (offset := _offsets_by_name(self._default, int(year)).get(name)):
             return offset
+        if name in _LONG_OFFSETS:
+            return _LONG_OFFSETS[name]
         hours = _COMMON_OFFSETS_H.get(name)
         return "" if hours is None else offset_text(f"{hours:+03}00")
 
@@ -109,9 +123,10 @@ def offset_at(local: str, zone: ZoneInfo) -> str:
 
 
 def offset_text(zone: str) -> str:
-    """Return a UTC offset as in RFC 3339: `+01`, `+0100`, `+01:00` and `UTC+1:00` become `+01:00`."""
+    """Return a UTC offset as in RFC 3339: `+01`, `+0100`, `+01:00` and `UTC+1` become `+01:00`."""
     zone = zone.removeprefix("UTC").removeprefix("GMT")
     if not zone or zone in _UTC_NAMES:
         return "Z"
-    digits = zone[1:].replace(":", "").ljust(4, "0")
+    digits = zone[1:].replace(":", "")
+    digits = f"0{digits}00" if len(digits) == 1 else digits.ljust(4, "0")
     return f"{zone[0]}{digits[:2]}:{digits[2:]}"
