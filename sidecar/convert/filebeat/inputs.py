@@ -32,6 +32,8 @@ REASONS = Reasons(
         "scan_frequency": "new files are found at once",
         "backoff*": "growing files are polled every 50 ms",
         "prospector": "files are recognised by content, inode and birth, whatever scanner options say",
+        "check_interval": "new files are found at once",
+        "fingerprint": "files are recognised by content, inode and birth",
         "file_identity": "files are recognised by content, inode and birth",
         "recursive_glob*": "`**` matches any number of directories",
         "ignore_inactive": "`ignore_older` and `read_from` decide that",

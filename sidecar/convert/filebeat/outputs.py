@@ -152,6 +152,9 @@ def _set_tls(sink: SinkDraft, options: Section) -> None:
     )  # fmt: skip
     if options.word("verification_mode") == "none":
         sink.settings["verify"] = False
+    elif options.word("verification_mode") == "certificate":
+        reason = "the host name is verified as well, so the certificate must contain it"
+        sink.note(options.place_of("verification_mode"), "ssl.verification_mode", reason)
     options.use("verification_mode")
     sink.explain_unused(options, _TLS, "ssl.")
 

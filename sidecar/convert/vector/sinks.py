@@ -175,7 +175,7 @@ def _file(_: Conversion, sink: SinkDraft, section: Section) -> None:
     sink.settings["type"] = "file"
     if "{{" in path or "%" in path:
         sink.leave_out(section.place_of("path"), "path", "a file has a fixed name")
-        path = re.sub(r"\{\{[^{}]*\}\}|%[A-Za-z]", "", path)
+        path = re.sub(r"[-_.]*(?:\{\{[^{}]*\}\}|%[A-Za-z])", "", path)
     sink.settings["path"] = path
     section.section("encoding")
 

@@ -303,6 +303,10 @@ sinks:
     assert sinks_by_pipeline("vector", text) == {"a": "all"}
 
 
+DATED_FILE = """
+sources: {a: {type: file, include: [/a]}}
+sinks: {o: {type: file, inputs: [a], path: '/out/vector-%Y-%m-%d.log', encoding: {codec: json}}}
+"""
 DATED_INDEX = INPUTS + "[OUTPUT]\nName es\nMatch *\nHost h\nIndex app-%Y.%m.%d\n"
 SERVERLESS = """
 sources: {a: {type: file, include: [/a]}}
@@ -317,8 +321,24 @@ sinks:
     ("kind", "text", "settings"),
     [
         ("fluent-bit", DATED_INDEX, {"index": "app-%Y.%m.%d"}),
+        ("vector", DATED_FILE, {"path": "/out/vector.log"}),
         ("vector", SERVERLESS, {"aws_region": "eu-west-1", "aws_service": "aoss"}),
     ],
 )
 def test_a_setting_of_a_sink_is_converted(kind: str, text: str, settings: dict[str, Any]) -> None:
     assert settings.items() <= convert_sink(kind, text).items()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("filebeat.inputs: [{paths: [/a], prospector.scanner.check_interval: 5s}]", "new files are found at once"),
+        ("filebeat.inputs: [{paths: [/a], prospector.scanner.fingerprint.enabled: true}]", "recognised by content,"),
+        ("filebeat.inputs: [{paths: [/a]}]\noutput.elasticsearch: {hosts: ['https://h'], "
+         "ssl.verification_mode: certificate}", "the host name is verified as well"),
+    ],
+)  # fmt: skip
+def test_an_option_that_is_not_needed_is_explained_and_not_left_out(text: str, reason: str) -> None:
+    written = write(convert(SourceFile(Path("source"), text), "filebeat"))
+    assert reason in next(line for line in written.splitlines() if "# note" in line and reason in line)
+    assert not [line for line in written.splitlines() if "# left out" in line and "scanner" in line]
