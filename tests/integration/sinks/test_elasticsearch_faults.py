@@ -330,6 +330,32 @@ def test_only_a_gateway_refuses_a_request_because_of_one_document(
     assert type(refused.value) is fault
 
 
+class Firewall(ElasticsearchProxy):
+    """Refuses each request with a line that looks like an attack, and stores all other documents."""
+
+    stored: ClassVar[list[bytes]] = []
+
+    def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
+        if b"etc/passwd" in request.body:
+            return 403, b"<html>blocked</html>", {"Content-Type": "text/html", "Server": "waf"}
+        documents = request.body.splitlines()[1::2]
+        self.stored.extend(documents)
+        return 200, b'{"errors":false,"items":[%b]}' % b",".join([CREATED] * len(documents)), JSON
+
+
+def test_a_line_because_of_which_a_firewall_refuses_requests_holds_back_no_other() -> None:
+    documents = [f'{{"n":{number}}}' for number in range(200)]
+    documents[77] = '{"message":"GET /../../etc/passwd"}'
+    with opened(Firewall()) as firewall:
+        writer, batch = RetryingWriter(sink_at(firewall), threading.Event()), batch_of(*documents)
+        with pytest.raises(RequestBlocked, match="answered 403"):
+            writer.deliver(batch)
+        result = writer.deliver(batch)
+    assert {index: each.kind for index, each in result.rejected.items()} == {77: "request_blocked"}
+    assert "passwd" not in result.rejected[77].reason
+    assert sorted(Firewall.stored) == sorted(text.encode() for text in documents if "passwd" not in text)
+
+
 UNKNOWN_PATH = [
     (400, b'{"error":"no handler found for uri [/logs/app/_bulk] and method [POST]","status":400}', JSON),
     (405, b'{"error":"Incorrect HTTP method for uri [/logs/app/_bulk] and method [POST]","status":405}', JSON),
