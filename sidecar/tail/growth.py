@@ -13,6 +13,8 @@ from sidecar.tail.tracked_file import UNKNOWN_SIZE, FileLocation, FileMoved, Fil
 from sidecar.tail.write_watches import WriteWatches
 
 _HOT_FOR_S, _WARM_FOR_S = 2.0, 60.0
+_RESERVED_EVERY_S = 10.0
+"""Seconds between two comparisons of a file with reserved space that has not grown for `_WARM_FOR_S`."""
 
 
 class GrowthMonitor:
@@ -39,7 +41,7 @@ class GrowthMonitor:
             file.place = FileLocation(found.root, found.path)
             if not file.is_open:
                 self._subscribers.notify(file)
-        if (file.disk_size, file.modified) == (found.size, found.modified):
+        if (file.disk_size, file.modified) == (found.size, found.modified) or self._may_wait(file, found):
             return True
         if self._context.unreadable.may_try(file.name):
             try:
@@ -50,6 +52,11 @@ class GrowthMonitor:
             except OSError as error:
                 self._context.unreadable.record(file.name, error)
         return True
+
+    def _may_wait(self, file: TrackedFile, found: ScannedFile) -> bool:
+        now = self._context.clock.monotonic()
+        is_idle = now - file.grown_at > _WARM_FOR_S and file.modified == found.modified and file.shrunk is None
+        return is_idle and file.disk_size == UNKNOWN_SIZE and now - file.compared_at < _RESERVED_EVERY_S
 
     def poll(self, file: TrackedFile) -> bool:
         """Compare one file with its last state. Return whether it has grown or has other content."""
@@ -157,7 +164,7 @@ class GrowthMonitor:
         # byte at the end is a half of a line end in UTF-16.
         has_reserved_space = not file.is_compressed and status.size + 1 < status.disk_size
         file.disk_size = status.disk_size if status.is_final and not has_reserved_space else UNKNOWN_SIZE
-        file.modified, file.shrunk = status.modified, None
+        file.modified, file.shrunk, file.compared_at = status.modified, None, now
         if is_new or has_grown:
             self._note_growth(written_at)
         if not has_grown:

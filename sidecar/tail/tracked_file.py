@@ -103,6 +103,7 @@ class TrackedFile:
         "_lock",
         "_source",
         "_source_lock",
+        "compared_at",
         "disk_size",
         "ended",
         "file_id",
@@ -137,7 +138,7 @@ class TrackedFile:
         self.size = self.disk_size = 0
         self.seen = 0
         self.modified = 0.0
-        self.grown_at = 0.0
+        self.grown_at = self.compared_at = 0.0
         self.phase = FilePhase.ACTIVE
         self.is_last_line_complete = False
         """Whether an unterminated last line counts as complete, because the file is quiet or the sidecar ends."""

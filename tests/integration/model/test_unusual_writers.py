@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.model.test_rotation import NEW, OLD, expected, lines
+from tests.integration.model.test_rotation import MORE, NEW, OLD, expected, lines
 from tests.support.simulated_sidecar import SimulatedSidecar
 
 MEMORY = Path("/dev/shm")
@@ -37,10 +37,14 @@ def test_lines_that_are_written_through_a_memory_map(tmp_path: Path, *, is_in_me
                 memory.write(lines(3 * number, 3))
                 world.live(2)
                 assert world.messages() == expected(lines(0, 3 * number + 3))
+            world.live(90, step=5)
+            memory.write(MORE)
+            world.live(12)
+            assert world.messages() == expected(lines(0, 12), MORE)
             world.restart()
             memory.write(NEW)
             world.settle()
-        assert world.messages() == expected(lines(0, 12), NEW)
+        assert world.messages() == expected(lines(0, 12), MORE, NEW)
         world.check_balance()
 
 
