@@ -99,6 +99,12 @@ class RotatedFiles:
             self._files.remove(file)
             file.close()
 
+    def forget_matched(self) -> None:
+        """Stop to follow the delivered files that match a path. The next scan finds them again as finished files."""
+        for file in [file for file in self._delivered if file.is_in_last_scan]:
+            self._delivered.remove(file)
+            self._stop_tracking(file)
+
     def find_again(self, file: TrackedFile) -> None:
         """Find a file that was closed and has lost its name, by its inode."""
         with self._context.unreadable.guard(file.name):

@@ -158,6 +158,7 @@ class FileTracker:
             ledger = self.context.ledger
             if not subscribers.keys() <= self._subscribers.sinks:
                 self._finished.load(ledger.recently_finished(self.pipeline))
+                self._rotated.forget_matched()  # the next scan finds them for the new sink
             if ledger.boundary_rules(self.pipeline) != boundaries:
                 ledger.renumber(self.pipeline, {}, boundaries)
             self._subscribers.replace(subscribers)
