@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from sidecar.admin.client import SidecarNotRunning, ask
+from sidecar.cli.durations import duration_option
 from sidecar.cli.output import put_error, put_line
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.lib.units import parse_duration
 
 _ANSWER_MARGIN_S = 5.0
 
@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="TIME",
-        type=parse_duration,
+        type=duration_option,
         default=25.0,
         help="maximum time to wait, such as 20s (default: 25s)",
     )

@@ -19,11 +19,11 @@ from rich.live import Live
 from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
+from sidecar.cli.durations import duration_option
 from sidecar.cli.output import put_error
 from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.cli.status import StatusUnavailable, fetch_status
 from sidecar.cli.status_screen import ORDERS, StatusScreen
-from sidecar.lib.units import parse_duration
 
 _HELP = "q quits, p pauses, s sorts files by {next}"
 _HELP_LINES = 2
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     add_state_option(parser)
     parser.add_argument(
-        "--every", metavar="TIME", type=parse_duration, default=1.0, help="refresh interval, as in 2s (default: 1s)"
+        "--every", metavar="TIME", type=duration_option, default=1.0, help="refresh interval, as in 2s (default: 1s)"
     )
     parser.set_defaults(run=run)
 

@@ -10,9 +10,9 @@ import argparse
 import time
 
 from sidecar.app.probe import ask_probe
+from sidecar.cli.durations import duration_option
 from sidecar.cli.output import put_line
 from sidecar.cli.state import add_state_option, open_state_directory
-from sidecar.lib.units import parse_duration
 
 _POLL_INTERVAL_S = 0.1
 
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="TIME",
-        type=parse_duration,
+        type=duration_option,
         default=30.0,
         help="maximum time to wait, such as 20s (default: 30s)",
     )

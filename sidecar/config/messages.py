@@ -122,8 +122,10 @@ def _find_source(key: Key, sources: Sequence[ValueSource]) -> ValueSource:
     """Return the source whose value takes precedence; for a missing value, the lowest source that could have it."""
     depths = [source.depth(key) for source in sources]
     deepest = max(depths)
-    if deepest == len(key) and key:
-        return sources[depths.index(deepest)]
+    for source, depth in zip(sources, depths, strict=True):
+        # A list, or a text in its place, replaces the list of a lower source.
+        if key and (depth == len(key) or (depth and isinstance(key[depth], int))):
+            return source
     return [source for source, depth in zip(sources, depths, strict=True) if depth == deepest][-1]
 
 

@@ -360,7 +360,7 @@ def _open_short_forms(data: dict[str, Any], above: Mapping[str, Any], path: Key 
 
 def _read_text(file: Path, hint: str) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"cannot be read ({error.strerror})", location=str(file), hint=hint) from None
     except UnicodeDecodeError:

@@ -29,7 +29,7 @@ def read_secret(value: SecretStr | None, file: Path | None) -> str | None:
     if file is None:
         return value.get_secret_value() if value else None
     try:
-        secret = file.read_text(encoding="utf-8").rstrip("\r\n")
+        secret = file.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         raise _unreadable_error(file, error) from error
     if not secret.strip():

@@ -40,6 +40,13 @@ def test_a_misspelt_command_gets_a_suggestion(command: str, said: str, capsys: p
     assert (ended.value.code, said in capsys.readouterr().err) == (2, True)
 
 
+@pytest.mark.parametrize("command", [["drain", "--timeout"], ["wait-ready", "--timeout"], ["top", "--every"]])
+def test_a_wrong_duration_is_explained_with_examples(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*command, "soon"])
+    assert "'soon' is not a duration; write it as 500ms, 5s, 10m, 2h or 14d" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -133,6 +133,19 @@ def test_every_list_that_has_commas_by_type_has_them_in_yaml_too(sources: Source
     assert pipeline.sinks == ("out",)
 
 
+def test_a_mistake_in_a_list_is_one_of_the_source_that_replaces_the_list(sources: Sources) -> None:
+    (problem,) = sources.problems(SIDECAR_PIPELINES__APP__PATHS="file:///a,/b")
+    assert problem.startswith("environment: SIDECAR_PIPELINES__APP__PATHS")
+    assert "is a URL" in problem
+
+
+def test_a_byte_order_mark_at_the_beginning_of_a_file_is_ignored(sources: Sources) -> None:
+    sources.env_file.write_text("\ufeffSIDECAR_LOG_LEVEL=debug\n")
+    sources.mount({"LIMITS__MEMORY": "\ufeff2MiB\n"})
+    settings = sources.load()
+    assert (settings.log_level, settings.limits.memory) == ("debug", 2 << 20)
+
+
 def test_a_pattern_is_not_split_at_its_comma(sources: Sources) -> None:
     (problem,) = sources.problems("pipelines.app.include_lines=a{1,3}")
     assert problem.startswith("--set: pipelines.app.include_lines: a comma may be part of a pattern")

@@ -26,6 +26,8 @@ def replace(file: Path, text: str) -> None:
 def test_a_secret_is_the_file_without_its_last_line_end(tmp_path: Path) -> None:
     (tmp_path / "p").write_text(" s3cret \n")
     assert read_secret(None, tmp_path / "p") == " s3cret "
+    (tmp_path / "p").write_text("\ufeffs3cret\r\n")  # as editors on Windows save it
+    assert read_secret(None, tmp_path / "p") == "s3cret"
     assert read_secret(SecretStr("direct"), None) == "direct"
     assert read_secret(None, None) is None
 

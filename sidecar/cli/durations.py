@@ -1,0 +1,15 @@
+"""Parses options that are durations."""
+
+from __future__ import annotations
+
+import argparse
+
+from sidecar.lib.units import parse_duration
+
+
+def duration_option(text: str) -> float:
+    """Return the seconds of an option such as `20s`. Raise `ArgumentTypeError` with an example."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is {error}") from None
