@@ -54,7 +54,8 @@ _TRACEBACK = (
 
 # A panic and the dump of goroutines after it: headers, functions with arguments, file and line of each, blank lines.
 _PANIC = (
-    rb"(?:panic: |fatal error: |unexpected fault address |SIG[A-Z]++: )" + _LINE + rb"(?:" + _INDENTED + rb"|\n|"
+    rb"(?:panic: |fatal error: |unexpected fault address |SIG[A-Z]++: |"
+    rb"(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?+http: panic serving )" + _LINE + rb"(?:" + _INDENTED + rb"|\n|"
     rb"goroutine \d++ [^\n]*+\n|\[signal [^\n]*+\n|created by [^\n]*+\n|panic: [^\n]*+\n|\.\.\.[^\n]*+\n|"
     rb"[A-Za-z_][^\s(]*+\([^\n]*+\n|exit status \d++\n)*+"
 )
@@ -69,6 +70,18 @@ _ZAP_STACK = (
 _RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?:" + _LINE + rb")?+|" + _LINE + rb")"
 
 
+# An exception of Java, and the two lines that java.util.logging writes for each event, which may have an exception.
+_EXCEPTION = rb"[A-Za-z_$][\w$]*+\.[\w$.]*?(?:Exception|Error|Throwable|Failure)(?::[^\n]*+)?+\n"
+_JUL_EVENT = (
+    rb"[A-Z][a-z]{2} \d{1,2}+, \d{4} \d{1,2}+:\d\d:\d\d [AP]M " + _LINE
+    + rb"(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): " + _LINE + rb"(?:" + _EXCEPTION + rb")?+"
+)  # fmt: skip
+
+# A line that reports a failure, and "Error: closed" after it, if its frames follow or are not written yet. After any
+# other line, an error is an event by itself, as `console.error` writes it.
+_NODE_ERROR = rb"(?:[A-Z][\w$]*?)?(?:Error|Exception)(?: \[[^\]\n]*+\])?+(?::[^\n]*+)?+\n(?=[ \t]++at |\Z)"
+_NODE_FAILURE = rb"(?=" + _LINE + _NODE_ERROR + rb")[^\n]*?(?i:error|fatal|fail|warn)" + _LINE + _NODE_ERROR
+
 # Lines after "# Time: …" and "# User@Host: …". A slow query has both of these headers, or only the second.
 _QUERY = rb"(?!# Time: |# User@Host: )" + _LINE
 
@@ -78,7 +91,10 @@ PRESETS: dict[str, Preset] = {
         rb"Caused by: " + _LINE,
         rb"Suppressed: " + _LINE,
         rb"\n",
-        once=rb"[A-Za-z_$][\w$]*+\.[\w$.]*?(?:Exception|Error|Throwable|Failure)(?::[^\n]*+)?+\n",
+        # Dropwizard.
+        rb"! " + _LINE,
+        first=_JUL_EVENT,
+        once=_EXCEPTION,
         # Spring Boot writes a blank line before the exception, and one after its frames.
         before=_INDENTED + rb"|\n",
     ),
@@ -92,8 +108,9 @@ PRESETS: dict[str, Preset] = {
         once=_TRACEBACK,
     ),
     "go": _preset(first=_PANIC + rb"|" + _ZAP_STACK),
-    "ruby": _preset(rb"from " + _LINE),
-    "node": _preset(rb"[}\])]" + _LINE, rb"Caused by: " + _LINE),
+    # Logger writes frames without a blank before them. The first line of a crash has a message after the frame.
+    "ruby": _preset(rb"from " + _LINE, rb"[^\s:]*?\.rb:\d++:in [`'][^'\n]++'\n"),
+    "node": _preset(rb"[}\])]" + _LINE, rb"Caused by: " + _LINE, first=_NODE_FAILURE),
     "dotnet": _preset(
         rb"--- End of " + _LINE,
         rb"---> " + _LINE,

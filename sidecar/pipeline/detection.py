@@ -52,7 +52,7 @@ _TIME_WORTH, _LEVEL_WORTH, _FIELD_WORTH = 2.0, 0.5, 0.02
 _MAX_COUNTED_FIELDS = 20
 _LEVEL_FIELDS = ("log.level", "level", "severity", "log.syslog.severity.name", "lvl", "loglevel", "severity_text")
 LANGUAGE_PATTERNS = {
-    "java": rb"^[ \t]+at [\w$.<>/@]+\((?:[\w$]+\.(?:java|kt|scala|groovy):\d+|Native Method|Unknown Source)\)",
+    "java": rb"^(?:[ \t]+|! )at [\w$.<>/@]+\((?:[\w$]+\.(?:java|kt|scala|groovy):\d+|Native Method|Unknown Source)\)",
     "python": rb"^[ +|]*(?:Exception Group )?Traceback \(most recent call last\):\r?$",
     "go": rb"^goroutine \d+ \[|^panic: |^fatal error: ",
     "ruby": rb"^[ \t]*(?:from )?[^ \n:]+\.rb:\d+:in ",

@@ -58,7 +58,7 @@ ELIXIR = LogFormat(
     "loggers of Elixir and Erlang",
     (
         rf"(?P<time>(?:{DAY} )?{CLOCK}){FRACTION} {_METADATA}?\[{_BEAM_LEVEL} *\] +{MESSAGE}",
-        rf"(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>{OFFSET}) {_BEAM_LEVEL}: {MESSAGE}",
+        rf"(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>[+-]\d\d:\d\d) {_BEAM_LEVEL}: {MESSAGE}",
         # EMQX; CouchDB; Couchbase.
         rf"(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>{OFFSET}) \[{_BEAM_LEVEL}\] {MESSAGE}",
         rf"\[{_BEAM_LEVEL}\] (?P<time>{DAY}T{CLOCK}){FRACTION}Z (?P<node>[^ @\n]++@[^ \n]++) "

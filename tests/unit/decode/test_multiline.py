@@ -33,6 +33,11 @@ EVENTS = {
         "2026-11-23T10:00:03Z ERROR 1 --- [nio-8080-exec-1] c.e.Shop : failed, with root cause\n"
         "\njava.lang.IllegalStateException: closed\n\tat com.example.Shop.buy(Shop.java:12)\n\n",
         "2026-11-23T10:00:04Z INFO 1 --- [main] c.e.Shop : ready\n",
+        "Nov 23, 2026 1:00:00 AM com.example.Shop get\nSEVERE: failed\njava.lang.IllegalStateException: closed\n"
+        "\tat com.example.Shop.get(Shop.java:42)\n",
+        "Nov 23, 2026 1:00:01 AM com.example.Shop get\nINFO: open\n",
+        "ERROR [2026-11-23 01:00:02,123] com.example.Shop: failed\n! java.lang.IllegalStateException: closed\n"
+        "! at com.example.Shop.get(Shop.java:42)\n",
     ],
     "python": [
         "2026-11-23 10:00:00,123 ERROR shop failed\n"
@@ -60,12 +65,27 @@ EVENTS = {
         "example.com/x.F.func3\n\t/go/x/q.go:128\nexample.com/y.(*b).G\n\t/go/y/b.go:23\n",
         "2026-11-23T10:00:03.123Z\tinfo\tok\n",
         "started.\n",
+        "2026/11/23 10:00:04 http: panic serving 203.0.113.7:51234: closed\ngoroutine 19 [running]:\n"
+        "net/http.(*conn).serve.func1()\n\t/usr/local/go/src/net/http/server.go:1898 +0xbe\n"
+        "panic({0x6b4f60?, 0x74d0a0?})\n\t/usr/local/go/src/runtime/panic.go:770 +0x132\n",
+        "2026/11/23 10:00:05 open\n",
     ],
-    "ruby": ["app.rb:1:in `x': no (RuntimeError)\n\tfrom app.rb:5:in `<main>'\n", "INFO ok\n"],
+    "ruby": [
+        "app.rb:1:in `x': no (RuntimeError)\n\tfrom app.rb:5:in `<main>'\n",
+        "INFO ok\n",
+        "E, [2026-11-23T01:00:00.123456 #812] ERROR -- : closed (RuntimeError)\n/app/shop.rb:42:in `get'\n"
+        "/app/shop.rb:7:in 'block in run'\n",
+        "shop.rb:42:in 'Shop#get': closed (RuntimeError)\n",
+    ],
     "node": [
         "TypeError: x is not a function\n    at buy (/app/shop.js:3:5)\n    at main (/app/main.js:1:1) {\n"
         "  code: 5\n}\n",
         "listening on 80\n",
+        "Error: closed\n    at buy (/app/shop.js:3:5)\n",
+        "2026-11-23T01:00:00.123Z error: failed\nError: closed\n    at buy (/app/shop.js:3:5)\n",
+        "error: it is not an exception\n",
+        "Error: nor is this\n",
+        "bye\n",
     ],
     "dotnet": [
         "fail: Shop[0]\n      no connection\n"

@@ -70,7 +70,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "coredns": {"parser": ["coredns", "plain"]},
     "auditd": {"parser": "auditd"},
     "tomcat-catalina": {"multiline": "java", "parser": "log4j"},
-    "ruby-logger": {"multiline": "ruby", "parser": ["ruby", "plain"]},
+    "ruby-logger": {"multiline": "ruby", "parser": "ruby"},
     "nginx-error": {"parser": "nginx_error"},
     "klog": {"multiline": "indent", "parser": "klog"},
     "log4j2": {"multiline": "java", "parser": "log4j"},
