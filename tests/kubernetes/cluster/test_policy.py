@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import ssl
-import urllib.error
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,139 +14,44 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from sidecar.inject import names
-from sidecar.inject.addition import apply
-from sidecar.inject.plan import plan
-from sidecar.inject.policy import build_policies
 from sidecar.inject.settings import InjectionSettings
-from tests.kubernetes.cluster.cluster import Admitted, Cluster, KubectlFailed, Namespace, Object, wait
+from tests.kubernetes.admission import (
+    INDEX,
+    OPENSHIFT,
+    OTHER,
+    SETTINGS,
+    Admission,
+    compare,
+    compare_table,
+    image_of,
+    taken,
+)
+from tests.kubernetes.cluster.cluster import Cluster, KubectlFailed, Namespace, Object, wait
 from tests.kubernetes.cluster.databases import Elasticsearch, endpoint, service
 from tests.kubernetes.cluster.manifests import APP, SIDECAR, SIDECAR_IMAGE, configuration, deployment, job, writing
 from tests.support.pods import TABLE, pod, pods
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-INDEX = "logs-policy"
-SETTINGS = InjectionSettings(
-    sink=f"elasticsearch://elasticsearch:9200/{INDEX}", image=SIDECAR_IMAGE, image_pull_policy="Never"
-)
-OTHER = InjectionSettings(
-    config_map="shop-logs", secret="keys", allow_host_path=True, run_as=5000, allow=("logs",),
-    logs=("web:/srv/logs/*.log", "web:/srv/logs/*.txt"),
-    image="registry.example:5000/logs/sidecar:1@sha256:" + "0" * 64,
-)  # fmt: skip
-OPENSHIFT = InjectionSettings(
-    sink=SETTINGS.sink, exclude=("*.gz",), platform="openshift", profile="quiet", suffix="b", limits_memory="1Gi"
-)
 
-
-class Admission:
-    """Two namespaces: the policies are for all Pods of one, and for Pods with the label in the other one."""
-
-    def __init__(self, cluster: Cluster, chosen: Namespace, other: Namespace) -> None:
-        self.cluster, self.chosen, self.other = cluster, chosen, other
-        self.settings = SETTINGS
-
-    def use(self, options: InjectionSettings) -> None:
-        """Replace the policies, and wait until the API server has them."""
-        self.settings = options
-        self._kubectl("apply", "--filename=-")
-        wait("the policy is in use", self._is_in_use)
-        wait("another image is refused", lambda: self.refusal_of(taken("other:1")))
-
-    def stop(self) -> None:
-        """Delete the policies, and wait until the API server has done so."""
-        self._kubectl("delete", "--filename=-", "--ignore-not-found")
-        wait("the policy is gone", lambda: not image_of(self.admit(pod()).pod))
-
-    def _is_in_use(self) -> bool:
-        """Whether both policies are the new ones: a new one may refuse the image that the old one adds."""
-        try:
-            return image_of(self.admit(pod()).pod) == self.settings.image
-        except urllib.error.HTTPError:
-            return False
-
-    def _kubectl(self, *arguments: str) -> None:
-        items = build_policies(self.settings, "v1beta1")
-        self.cluster.kubectl(*arguments, given=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
-
-    def admit(self, item: Object) -> Admitted:
-        """The Pod in the namespace that the policies are for."""
-        return self.cluster.admit(self.chosen.name, item)
-
-    def admit_elsewhere(self, item: Object) -> Admitted:
-        """The Pod in the other namespace."""
-        return self.cluster.admit(self.other.name, item)
-
-    def refusal_of(self, item: Object) -> str:
-        """Why the Pod is refused; empty if it is not."""
-        try:
-            self.admit(item)
-        except urllib.error.HTTPError as error:
-            return str(json.load(error)["message"])
-        return ""
+@pytest.fixture(scope="module")
+def namespaces(cluster: Cluster) -> Iterator[tuple[Namespace, Namespace]]:
+    """The namespace that the policies are for, and another one."""
+    with cluster.namespace() as chosen, cluster.namespace() as other:
+        cluster.kubectl("label", "namespace", chosen.name, f"{names.INJECTION}=enabled")
+        yield chosen, other
 
 
 @pytest.fixture(scope="module")
-def admission(cluster: Cluster) -> Iterator[Admission]:
-    with cluster.namespace() as chosen, cluster.namespace() as other:
-        cluster.kubectl("label", "namespace", chosen.name, f"{names.INJECTION}=enabled")
-        admission = Admission(cluster, chosen, other)
-        yield admission
-        admission.stop()
-
-
-def image_of(item: Object) -> str:
-    """The image of the sidecar; empty if the Pod has none."""
-    inits = {each["name"]: each for each in item["spec"].get("initContainers", [])}
-    return str(inits[SIDECAR]["image"]) if SIDECAR in inits else ""
-
-
-def taken(image: str) -> Object:
-    """A Pod whose container has the name of the sidecar."""
-    return pod(container={"name": SIDECAR, "image": image})
-
-
-def comparable(item: Object) -> Object:
-    """How the Pod runs: without the stamp of `sidecar inject`, and the token that the API server mounts."""
-    item = copy.deepcopy(item)
-    item["metadata"].get("annotations", {}).pop(names.STATUS, None)
-    spec = item["spec"]
-    spec["volumes"] = without_token(spec["volumes"])
-    for container in [*spec.get("initContainers", []), *spec["containers"]]:
-        container["volumeMounts"] = without_token(container.get("volumeMounts", []))
-    return {"spec": spec, **{kind: item["metadata"].get(kind) or {} for kind in ("labels", "annotations")}}
-
-
-def without_token(items: list[Object]) -> list[Object]:
-    return [item for item in items if not item["name"].startswith("kube-api-access-")]
-
-
-def compare(admission: Admission, item: Object) -> str:
-    """Assert that the Pod gets what `plan` decides. Return the warning if it gets nothing, "-" if there is none."""
-    admitted, addition = admission.admit(item), plan(item, admission.settings)
-    reasons = [warning for warning in admitted.warnings if "has no log-sidecar" in warning]
-    if not image_of(admitted.pod):
-        assert comparable(admitted.pod) == comparable(admission.admit_elsewhere(item).pod)
-        assert addition.refusal or addition.outcome == "unchanged" or OUTSIDE in reasons[0]
-        assert len(reasons) == (0 if addition.outcome == "unchanged" else 1)
-        return reasons[0] if reasons else "-"
-    assert addition.outcome == "injected", addition
-    expected = admission.admit_elsewhere(apply(item, addition.insertions)).pod
-    assert comparable(admitted.pod) == comparable(expected)
-    cautions = {note.code.name for note in addition.cautions} & WARNINGS
-    assert {code for code in WARNINGS if code in "".join(admitted.warnings)} == cautions
-    return ""
-
-
-OUTSIDE = "use sidecar inject or the webhook"
-WARNINGS = {"W_ANNOTATION", "W_MASK", "W_GRACE"}
+def admission(cluster: Cluster, namespaces: tuple[Namespace, Namespace]) -> Iterator[Admission]:
+    admission = Admission(cluster, namespaces[0].name, namespaces[1].name, "v1beta1")
+    yield admission
+    admission.stop()
 
 
 def test_each_row_of_the_table_is_decided_as_by_inject(admission: Admission) -> None:
     admission.use(SETTINGS)
-    for name, (item, expected) in TABLE.items():
-        said = compare(admission, item)
-        assert expected in said if expected else said == "", name
+    compare_table(admission)
 
 
 @pytest.mark.parametrize("options", [OTHER, OPENSHIFT])
@@ -281,9 +184,11 @@ def application(**environ: int) -> Object:
 
 
 @pytest.mark.elasticsearch
-def test_unchanged_manifests_ship_their_logs(admission: Admission, elasticsearch: Elasticsearch) -> None:
+def test_unchanged_manifests_ship_their_logs(
+    admission: Admission, namespaces: tuple[Namespace, Namespace], elasticsearch: Elasticsearch
+) -> None:
     admission.use(SETTINGS)
-    namespace = admission.chosen
+    namespace = namespaces[0]
     namespace.apply(configuration({}), service(elasticsearch), endpoint(elasticsearch))
     namespace.apply(deployment("shop", application(rate=200)))
     namespace.apply(job("count", {**application(lines=300), "restartPolicy": "Never"}))

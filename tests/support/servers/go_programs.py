@@ -66,6 +66,9 @@ DASHBOARDS = GoProgram("dashboards", ".")
 KUSTOMIZE = GoProgram("kustomize", "sigs.k8s.io/kustomize/kustomize/v5")
 """The program itself: the one in kubectl runs no functions."""
 
+KUBE_APISERVER = GoProgram("kube_apiserver", ".", tags="selinux_stub providerless")
+"""An API server of Kubernetes and etcd, newer than the node of `make test-cluster`; nothing that runs Pods."""
+
 FERRETDB = GoProgram("ferretdb", ".", tags="ferretdb_sqlite")
 """Another server with MongoDB's protocol, on SQLite: no validators, no replica sets, no fail points."""
 
@@ -73,7 +76,7 @@ FERRETDB = GoProgram("ferretdb", ".", tags="ferretdb_sqlite")
 def main() -> int:
     """Build what is not there."""
     failed = 0
-    for program in (PROMTOOL, DASHBOARDS, KUSTOMIZE, FERRETDB):
+    for program in (PROMTOOL, DASHBOARDS, KUSTOMIZE, KUBE_APISERVER, FERRETDB):
         try:
             print(f"{program.name} is ready in {program.prepare()}")
         except ComponentMissing as missing:
