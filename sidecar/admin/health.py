@@ -11,8 +11,9 @@ sidecar that ships is not restarted because one of them hangs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from sidecar.telemetry.condition import find_stuck
 from sidecar.telemetry.heartbeats import Heartbeats
@@ -26,8 +27,7 @@ class HealthResult(NamedTuple):
     """A sentence that explains the result."""
 
 
-@dataclass(slots=True)
-class Health:
+class Health(msgspec.Struct):
     """The health of this process. The main loop writes it, and the threads that answer requests read it."""
 
     heartbeats: Heartbeats
@@ -37,7 +37,7 @@ class Health:
     """Whether the first scan has ended and the files are tailed."""
     is_stopping: bool = False
     """Whether the sidecar is shutting down and delivers its last lines."""
-    down_sinks: Callable[[], Sequence[str]] = field(default=tuple)
+    down_sinks: Callable[[], Sequence[str]] = msgspec.field(default=tuple)
     """Returns the names of the sinks that are down."""
 
     def startup(self) -> HealthResult:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from sidecar.admin.health import Health
 from sidecar.app.endpoints import Endpoints
@@ -40,8 +41,7 @@ _PARKED_RETRY_S = 10.0
 """Seconds after which a parked sidecar tries to start again, because its state directory may be usable by then."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(msgspec.Struct, frozen=True):
     """The arguments of `run`: functions that load settings and options, and flags of the command line."""
 
     load: Callable[[], CheckedSettings]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from sidecar import __version__
 from sidecar.app.dead_letter_copies import DeadLetterCopies
@@ -38,8 +39,7 @@ Progress = Callable[[int, int], None]
 """Function that is called with the number of settled bytes and of seen bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True):
     """The options of one run."""
 
     rule: ExitRule

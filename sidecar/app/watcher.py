@@ -15,8 +15,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+import msgspec
 
 from sidecar.errors import StateError
 from sidecar.lib.clock import Clock
@@ -49,8 +50,7 @@ _GATHER_S = 0.01
 """Seconds between the notification of a write and the poll, so that the rest of a stack trace is found too."""
 
 
-@dataclass(slots=True)
-class WatchedPipeline:
+class WatchedPipeline(msgspec.Struct):
     """One pipeline, with its scanner, its tracker, and the results of the last scan."""
 
     scanner: FileScanner
@@ -58,7 +58,7 @@ class WatchedPipeline:
     poll_s: float = _HOT_INTERVAL_S
     """Seconds until a file that has just grown is polled again."""
 
-    refused: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Matching path that cannot be read → the reason."""
 
     matches: int = 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 
@@ -28,8 +29,7 @@ LAST_ATTEMPT_BEFORE_END_S = 2.0
 """A sink that fails during a drain is tried once more this long before the drain ends."""
 
 
-@dataclass(slots=True)
-class Backoff:
+class Backoff(msgspec.Struct):
     """Computes the pause after each consecutive failure. `chance` returns a random number, 0 ≤ x < 1."""
 
     first_s: float = 0.5
@@ -66,11 +66,10 @@ class Backoff:
         self.failures = 0
 
 
-@dataclass(slots=True)
-class RetryPause:
+class RetryPause(msgspec.Struct):
     """Decides when a failed sink is tried again. A drain tries it at once, and again just before the drain ends."""
 
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: Backoff = msgspec.field(default_factory=Backoff)
     ends_at: float = float("-inf")
     _last_chances: tuple[float, ...] = ()
     """Times at which a drain tries the sink. A time does not count if a batch was sent after it."""

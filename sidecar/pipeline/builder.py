@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
+
+import msgspec
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
@@ -52,8 +53,7 @@ from sidecar.watch.scanner import FileScanner
 _MIN_BATCH_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class SharedParts:
+class SharedParts(msgspec.Struct, frozen=True):
     """The objects that all pipelines of one process share."""
 
     ledger: Ledger

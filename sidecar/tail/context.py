@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from sidecar.lib.clock import Clock
 from sidecar.model.checkpoint import Intent, KnownFile, NewGeneration
@@ -73,8 +74,7 @@ class ScannedFile(Protocol):
     def modified(self) -> float: ...
 
 
-@dataclass(slots=True)
-class TailContext:
+class TailContext(msgspec.Struct):
     """The objects that all modules of the tracker of a pipeline share. A reload changes `scope` and `links`."""
 
     pipeline: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+
+import msgspec
 
 from sidecar.lib.clock import Clock
 
 MAIN_LOOP = "main loop"
 
 
-@dataclass(slots=True)
-class _Beat:
+class _Beat(msgspec.Struct):
     name: str
     at: float
 

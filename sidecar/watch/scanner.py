@@ -8,7 +8,6 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from operator import methodcaller
@@ -50,8 +49,7 @@ class FoundFile(msgspec.Struct, frozen=True, gc=False):
     modified: float
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(msgspec.Struct, frozen=True):
     """One pattern: a fixed directory and the components below it. `**` matches any number of directories."""
 
     pattern: str
