@@ -10,7 +10,7 @@ from time import process_time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -432,6 +432,7 @@ def test_whatever_a_line_holds_each_field_has_values_that_fit(drawn: tuple[tuple
     words = list(WORDS.finditer(line))
     word = words[place % len(words)]
     written = line[: word.start()] + odd + line[word.end() :]
+    assume(written.strip())  # no event is empty
     records = parser(name).parse(framed(written, events=(0,)))
     if records.errors:
         assert json.loads("{" + records.bodies[0] + "}") == {"message": written.rstrip("\n")}
