@@ -78,7 +78,7 @@ def load_settings_with_sources(options: argparse.Namespace, paths: list[str], to
         try:
             return load_with_sources(config, os.environ, command_line)
         except ConfigurationError as error:
-            if tool := _name_other_tool(config):
+            if config and (tool := _name_other_tool(config)):
                 hint = f"run `sidecar convert {config}`"
                 raise ConfigurationError(f"is a configuration of {tool}", location=str(config), hint=hint) from error
             raise
@@ -100,15 +100,15 @@ def load_settings_with_sources(options: argparse.Namespace, paths: list[str], to
     return from_command_line(paths, to, pipeline, os.environ, command_line)
 
 
-def _name_other_tool(config: Path | None) -> str:
+def _name_other_tool(config: Path) -> str:
     """Return the tool that a file is a configuration of; "" if that is the sidecar or an unknown tool."""
     from sidecar.convert.kinds import KINDS, SourceFile, detect  # noqa: PLC0415 - needed only after a mistake
 
     with suppress(OSError, UnicodeError, ConfigurationError):
-        text = config.read_text(encoding="utf-8") if config else ""
+        text = config.read_text(encoding="utf-8")
         names = set(re.findall(r"^(pipelines|sinks|sources)\b", text, re.MULTILINE))
         if "pipelines" not in names and names != {"sinks"}:
-            return KINDS[detect(SourceFile(Path(str(config)), text))]
+            return KINDS[detect(SourceFile(config, text))]
     return ""
 
 

@@ -14,7 +14,7 @@ from sidecar.config.messages import Key, validation_error
 from sidecar.lib.declarations import AfterValidator, Field
 from sidecar.lib.home_directory import expand_home
 
-_VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}|^(\$(?!HOME/)(\w+))(?=/)|(\$\((\w+)\))", re.ASCII)
+_VARIABLE = re.compile(r"\$\{(\w+)[^}]*\}|^\$(?!HOME/)(\w+)(?=/)|\$\((\w+)\)", re.ASCII)
 _NOT_IN_A_PATTERN = (
     (re.compile("://"), "is a URL; write the path of the files"),
     (re.compile("\0"), "contains a character with the code 0; remove it"),
@@ -28,9 +28,8 @@ def find_shell_syntax(text: str) -> str:
     found = _VARIABLE.search(text)
     if found is None:
         return ""
-    written, name = (found[2], found[3]) if found[2] else (found[4], found[5])
-    if name:
-        return f"contains {written}, which is not expanded; write ${{{name}}} in the configuration file"
+    if name := found[2] or found[3]:
+        return f"contains {found[0]}, which is not expanded; write ${{{name}}} in the configuration file"
     return f"contains ${{{found[1]}}}, which is expanded only in the configuration file; write the value"
 
 

@@ -89,12 +89,16 @@ def _definition(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"policy": found["policy"]} if "policy" in found else found
 
 
+def _error_in(answer: Any) -> Any:
+    return answer.get("error") if isinstance(answer, dict) else None
+
+
 def _type_of(answer: Any) -> str:
-    error = answer.get("error") if isinstance(answer, dict) else None
+    error = _error_in(answer)
     return str(error.get("type", "")) if isinstance(error, dict) else ""
 
 
 def _reason(answer: Any) -> str:
-    error = answer.get("error") if isinstance(answer, dict) else None
+    error = _error_in(answer)
     reason = error.get("reason") if isinstance(error, dict) else error
     return f": {reason}" if isinstance(reason, str) else ""
