@@ -17,6 +17,14 @@ from sidecar.inject.fleet import RunningSidecar, running_sidecars
 
 _OFFLINE = ("inject", "uninject", "lint")
 _USAGE = 2
+_WITHOUT_VALUE = ("--insecure-skip-tls-verify", "--disable-compression")
+_CONNECTION = (
+    "--as", "--as-group", "--as-uid", "--as-user-extra", "--cache-dir", "--certificate-authority",
+    "--client-certificate", "--client-key", "--cluster", "--context", "--kubeconfig", "--request-timeout", "--server",
+    "-s", "--tls-server-name", "--token", "--user", *_WITHOUT_VALUE,
+)  # fmt: skip
+"""Options of kubectl that every command of it takes."""
+
 _EPILOG = """\
 All other options, such as --namespace, --all-namespaces and --selector, are passed to kubectl.
 
@@ -77,12 +85,11 @@ def _list_sidecars(arguments: Sequence[str]) -> list[RunningSidecar]:
 
 def _connection(arguments: Sequence[str]) -> list[str]:
     """Return the options that say which cluster is meant, and by whom."""
-    names = ("--context", "--kubeconfig", "--cluster", "--user", "--server", "--token", "--as", "--request-timeout")
     kept = []
     for index, argument in enumerate(arguments):
         name, is_joined, _ = argument.partition("=")
-        if name in names:
-            kept += [argument] if is_joined else list(arguments[index : index + 2])
+        if name in _CONNECTION:
+            kept += [argument] if is_joined or name in _WITHOUT_VALUE else list(arguments[index : index + 2])
     return kept
 
 

@@ -162,6 +162,13 @@ def test_the_plug_in_shows_the_status_of_each_sidecar(cluster: Path, capsys: pyt
     ]
 
 
+def test_the_plug_in_asks_the_same_cluster_for_each_sidecar(cluster: Path) -> None:
+    given = ["--insecure-skip-tls-verify", "--as-group=admins", "-s", "https://other:6443"]
+    assert kubectl.main(["status", "--selector", "app=shop", *given]) == 0
+    _, *asked = (cluster / "calls").read_text().splitlines()
+    assert [line.partition(" --namespace")[0] for line in asked] == [f"exec {' '.join(given)}"] * 2
+
+
 def test_the_plug_in_lists_sidecars_of_another_version(cluster: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert kubectl.main(["outdated", "--version", "0.1.0"]) == 1
     shown = capsys.readouterr()
