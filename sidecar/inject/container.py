@@ -88,6 +88,8 @@ def _environment(spec: Object, options: InjectionSettings, access: LogAccess) ->
     values |= (
         {"SIDECAR_CONFIG": "/etc/sidecar/sidecar.yaml"} if options.config_map else _configuration(options, access)
     )
+    if options.listen:
+        values["SIDECAR_ADMIN__LISTEN"] = options.listen
     if len(access.pipelines) == 1:
         values["CONTAINER_NAME"] = next(iter(access.pipelines))
     fields = {

@@ -21,6 +21,17 @@ Amounts = dict[str, str]
 _HINT = "docs/reference/inject.md lists the settings"
 _PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
+_NAME_IN_NAMESPACE = (_PLAIN_NAME, "the name of an object in the namespace of the Pod")
+_FORMS = {
+    "config_map": _NAME_IN_NAMESPACE,
+    "secret": _NAME_IN_NAMESPACE,
+    "listen": (
+        re.compile(r"([0-9.]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}"),
+        "an address such as 0.0.0.0:9600 or [::]:9600",
+    ),
+}
+"""Setting → its form, and what it is."""
+
 _SUFFIX = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _COLLECTION = re.compile(r"(?:^|(?<=&))collection=[^&]+")
 _NAMED_BY_PATH = ("elasticsearch", "opensearch", "kafka")
@@ -99,6 +110,9 @@ class InjectionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
     parser: str = "auto"
     """Parsers, separated by commas. Only with `sink`."""
+
+    listen: str = ""
+    """Address of the metrics and probes, such as `0.0.0.0:9600`. Empty: that of the ConfigMap, else none."""
 
     profile: str = "usual"
     """Name of the resources: `quiet`, `usual`, `busy`, `flood`, or one of `profiles`."""
@@ -230,9 +244,9 @@ def _problem_of_values(settings: InjectionSettings) -> str:
         return f"ceilings.{unknown[0]}: does not exist; use cpu and memory"
     if settings.suffix and (problem := suffix_problem(settings.suffix)):
         return f"suffix: {problem}"
-    for field in ("config_map", "secret"):
-        if (value := getattr(settings, field)) and not _PLAIN_NAME.fullmatch(value):
-            return f"{field}: is not the name of an object in the namespace of the Pod"
+    for field, (pattern, meaning) in _FORMS.items():
+        if (value := getattr(settings, field)) and not pattern.fullmatch(value):
+            return f"{field}: is not {meaning}"
     for field, url in (("sink", settings.sink), *(("allow_sinks", url) for url in settings.allow_sinks)):
         if url and (problem := sink_problem(url)):
             return f"{field}: {problem}"

@@ -25,7 +25,13 @@ OTHER = InjectionSettings(
     image="registry.example:5000/logs/sidecar:1@sha256:" + "0" * 64,
 )  # fmt: skip
 OPENSHIFT = InjectionSettings(
-    sink=SETTINGS.sink, exclude=("*.gz",), platform="openshift", profile="quiet", suffix="b", limits_memory="1Gi"
+    sink=SETTINGS.sink,
+    exclude=("*.gz",),
+    platform="openshift",
+    profile="quiet",
+    listen="[::]:9600",
+    suffix="b",
+    limits_memory="1Gi",
 )
 
 

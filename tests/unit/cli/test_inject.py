@@ -86,12 +86,14 @@ MISTAKES = [
     (POD, ("--settings", "list.yaml"), "is not a mapping of settings"),
     (POD, ("--settings", "typo.yaml"), "unknown field `profil`"),
     (POD, ("--settings", "root.yaml"), "run_as: the sidecar does not run as root"),
+    (POD, ("--settings", "listen.yaml"), "listen: is not an address such as 0.0.0.0:9600"),
     (POD, ("--settings", "disk.yaml"), "would apply to the whole Pod"),
 ]
 FILES = {
     "list.yaml": "- a\n",
     "typo.yaml": "profil: busy\n",
     "root.yaml": "run_as: 0\n",
+    "listen.yaml": "listen: '9600'\n",
     "disk.yaml": "profiles: {own: {requests: {cpu: 1m}, limits: {ephemeral-storage: 1Gi}}}\n",
 }
 

@@ -154,7 +154,7 @@ def test_namespaces_and_annotations_use_only_allowed_sinks(url: str, is_allowed:
 ONLY_THE_ADMINISTRATOR = {
     "image": "evil.example/image", "image_pull_policy": "Never", "profiles": {}, "ceilings": {},
     "platform": "openshift", "run_as": 0, "allow_host_path": True, "volume_size": "1Ti", "state_size": "1Ti",
-    "allow": ["secret"], "allow_sinks": [], "strict": True,
+    "allow": ["secret"], "allow_sinks": [], "strict": True, "listen": "0.0.0.0:9600",
 }  # fmt: skip
 
 

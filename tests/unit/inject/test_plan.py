@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import re
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -202,6 +206,22 @@ def test_the_sidecar_accepts_the_variables_that_it_gets(logs: str) -> None:
     configuration = load(None, values)
     assert {path for pipeline in configuration.pipelines.values() for path in pipeline.paths}
     assert list(configuration.sinks) == ["logs"]
+
+
+@pytest.mark.parametrize("options", [SETTINGS, InjectionSettings(config_map="shop")])
+def test_one_monitor_finds_the_metrics_of_all_sidecars(options: InjectionSettings) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "roll-out.md").read_text()
+    (text,) = re.findall(r"```yaml\n(apiVersion: monitoring.coreos.com/v1\n.*?)```", page, re.DOTALL)
+    monitor = yaml.safe_load(text)["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    (listen,) = re.findall(r'`listen: "(\S+)"`', page)
+    item, sidecar = injected(pod(), msgspec.structs.replace(options, listen=listen))
+    assert monitor["selector"]["matchLabels"].items() <= item["metadata"]["labels"].items()
+    values = environment(sidecar)
+    assert values["SIDECAR_ADMIN__LISTEN"] == listen
+    if "SIDECAR_CONFIG" not in values:
+        configured = load(None, values).admin.listen
+        assert configured == ("0.0.0.0", endpoint["portNumber"])
 
 
 USERS = [
