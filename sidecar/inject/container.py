@@ -18,6 +18,7 @@ USER_ID = 10001
 PROBE_PERIOD_S = 120
 _TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _COPY_DIRECTORY = "/log-sidecar-copy"
+_COPY = '[ ! -d "$1" ] || cp -a "$1/." "$2/" || [ "$(id -u)" != 0 ]'
 DEFAULT_GRACE_S = 30
 """What Kubernetes takes where a Pod has no terminationGracePeriodSeconds."""
 
@@ -92,15 +93,9 @@ def _environment(spec: Object, options: InjectionSettings, access: LogAccess) ->
         values["SIDECAR_ADMIN__LISTEN"] = options.listen
     if len(access.pipelines) == 1:
         values["CONTAINER_NAME"] = next(iter(access.pipelines))
-    fields = {
-        "POD_NAME": "metadata.name",
-        "POD_NAMESPACE": "metadata.namespace",
-        "POD_UID": "metadata.uid",
-        "NODE_NAME": "spec.nodeName",
-    }
     return [
         *({"name": name, "value": value} for name, value in values.items()),
-        *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()),
+        *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in names.FIELDS.items()),
     ]
 
 
@@ -165,14 +160,18 @@ def user_cautions(spec: Object, options: InjectionSettings, access: LogAccess) -
 
 
 def build_copier(spec: Object, share: Share, index: int) -> Object:
-    """Return an init container with the application's image that copies the files which the new volume hides."""
+    """Return an init container with the application's image that copies the files which the new volume hides.
+
+    It runs as the user of the application. One who is not root cannot set the times of the volume itself, so `cp`
+    may fail after it has copied everything.
+    """
     application = next(container for container in spec["containers"] if container["name"] == share.container)
     context = application.get("securityContext")
     return {
         "name": f"{names.COPY_CONTAINER}-{index}" if index else names.COPY_CONTAINER,
         "image": application.get("image", ""),
         **({"imagePullPolicy": application["imagePullPolicy"]} if "imagePullPolicy" in application else {}),
-        "command": ["sh", "-c", 'if [ -d "$1" ]; then cp -a "$1/." "$2/"; fi', "sh", share.path, _COPY_DIRECTORY],
+        "command": ["sh", "-c", _COPY, "sh", share.path, _COPY_DIRECTORY],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         **({"securityContext": context} if context else {}),
         "volumeMounts": [{"name": share.volume, "mountPath": _COPY_DIRECTORY}],

@@ -133,6 +133,10 @@ def _reasons(settings: InjectionSettings) -> list[tuple[str, str]]:
             'variables.mounts.exists(m, m.mountPath.startsWith(variables.directory + "/"))',
             quote(f"a volume is mounted below the log directory, and the policy mounts one{_ELSEWHERE}"),
         ),
+        (
+            "variables.mount.exists(m, has(m.subPathExpr))",
+            quote(f"the log directory has a sub-path with variables, which the policy cannot read{_ELSEWHERE}"),
+        ),
         (_has_kind(*sorted(NOT_WRITABLE)), _refusal(RefusalReason.E_MOUNT_CONFLICT)),
         *([] if settings.allow_host_path else [(_has_kind("hostPath"), _refusal(RefusalReason.E_HOST_PATH))]),
         ("variables.isNew && variables.isHidden", _refusal(RefusalReason.E_DIRECTORY)),

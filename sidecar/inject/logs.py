@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,9 @@ IMAGE_DIRECTORIES = frozenset((
     "/usr/local/tomcat/logs", "/usr/share/elasticsearch/logs", "/usr/share/kibana/logs", "/opt/kafka/logs",
 ))  # fmt: skip
 """Directories in which well-known images have files, links or an owner that a new volume hides."""
+
+_VARIABLE = re.compile(r"\$\$|\$\(([^()]*)\)")
+"""A reference to a variable, or the dollar that Kubernetes reads as a character."""
 
 _MAX_SHARES = 100
 NOT_WRITABLE = {"configMap", "secret", "projected", "downwardAPI", "image"}
@@ -134,21 +138,46 @@ def _shares_of(
         if covering:
             mount = max(covering, key=lambda mount: len(mount["mountPath"]))
             _check_existing(mount, kinds, settings)
-            yield _existing(container["name"], mount)
+            yield _existing(container, mount)
         else:
             missing.append(directory)
     for mount in mounts:
         is_inside = any(is_below(mount["mountPath"], path) and mount["mountPath"] != path for path in directories)
         if is_inside and not NOT_WRITABLE & kinds.get(mount["name"], {}).keys():
             _check_existing(mount, kinds, settings)
-            yield _existing(container["name"], mount)
+            yield _existing(container, mount)
     for directory in _join(missing):
         yield Share(container["name"], directory, "", is_new=True)
 
 
-def _existing(container: str, mount: Object) -> Share:
-    sub_path = {key: mount[key] for key in ("subPath", "subPathExpr") if mount.get(key)}
-    return Share(container, normal(mount["mountPath"]), mount["name"], sub_path)
+def _existing(container: Object, mount: Object) -> Share:
+    sub_path = {"subPath": mount["subPath"]} if mount.get("subPath") else {}
+    if mount.get("subPathExpr"):
+        sub_path = {"subPathExpr": _translate_variables(str(mount["subPathExpr"]), container)}
+    return Share(container["name"], normal(mount["mountPath"]), mount["name"], sub_path)
+
+
+def _translate_variables(expression: str, container: Object) -> str:
+    """Return a `subPathExpr` of a container for the sidecar, which does not have the variables of the container."""
+    variables = {entry.get("name"): entry for entry in container.get("env") or []}
+
+    def translate(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0]
+        entry = variables.get(match[1]) or {}
+        value, source = entry.get("value"), entry.get("valueFrom") or {}
+        if isinstance(value, str) and "$(" not in value:
+            return value.replace("$", "$$")
+        field = isinstance(source, dict) and (source.get("fieldRef") or {}).get("fieldPath")
+        for name, path in names.FIELDS.items():
+            if field == path:
+                return f"$({name})"
+        raise Refused(
+            RefusalReason.E_SUB_PATH,
+            f"{match[1][:100]} has neither a plain value nor one of the fields {', '.join(names.FIELDS.values())}",
+        )
+
+    return _VARIABLE.sub(translate, expression)
 
 
 def _check_existing(mount: Object, kinds: dict[str, Object], settings: InjectionSettings) -> None:

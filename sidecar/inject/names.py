@@ -22,6 +22,14 @@ INJECTED = "log-sidecar/injected"
 INJECTION = "log-sidecar/injection"
 EVICTABLE = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 
+FIELDS = {
+    "POD_NAME": "metadata.name",
+    "POD_NAMESPACE": "metadata.namespace",
+    "POD_UID": "metadata.uid",
+    "NODE_NAME": "spec.nodeName",
+}
+"""Variable of the sidecar → field of the Pod that it has."""
+
 
 def is_reserved(name: object) -> bool:
     """Return whether a container or volume of this name belongs to the sidecar."""

@@ -166,6 +166,14 @@ def _position(spec: Object) -> int:
     return proxies[-1] + 1 if proxies else 0
 
 
+def secret_mode(spec: Object) -> int:
+    """Return the mode of the files of the Secret. They belong to root, and to the `fsGroup` if the Pod has one.
+
+    Without it, only a mode for every user lets the sidecar read them. No other container mounts them.
+    """
+    return 0o440 if (spec.get("securityContext") or {}).get("fsGroup") is not None else 0o444
+
+
 def build_volumes(spec: Object, options: InjectionSettings, access: LogAccess) -> list[Object]:
     """Return the volumes that the Pod gets: those for new log directories come first."""
     volumes: list[Object] = [
@@ -175,7 +183,8 @@ def build_volumes(spec: Object, options: InjectionSettings, access: LogAccess) -
     if options.config_map:
         volumes.append({"name": names.CONFIG, "configMap": {"name": options.config_map}})
     if options.secret:
-        volumes.append({"name": names.SECRET, "secret": {"secretName": options.secret, "defaultMode": 0o440}})
+        secret = {"secretName": options.secret, "defaultMode": secret_mode(spec)}
+        volumes.append({"name": names.SECRET, "secret": secret})
     labels = {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
     volumes.append({"name": names.PODINFO, "downwardAPI": {"items": [labels]}})
     if has_token(spec):

@@ -16,11 +16,14 @@ from sidecar.inject.cel import CelWriter, choose, list_of, quote
 from sidecar.inject.container import DEFAULT_GRACE_S, USER_ID, build_container
 from sidecar.inject.coverage import APPLICATION, Variables
 from sidecar.inject.logs import LogAccess, Share
-from sidecar.inject.plan import MESH_PROXIES, build_volumes
+from sidecar.inject.plan import MESH_PROXIES, build_volumes, secret_mode
 from sidecar.inject.settings import PROFILES, InjectionSettings
 
 _CONTAINER, _VOLUME, _PATH, _GLOBS = "zzcontainerzz", "zzvolumezz", "/zzpathzz", "zzglobszz"
 _GRACE, _USER, _PARSER, _AMOUNTS = "zzgracezz", "zzuserzz", "zzparserzz", "zzamountszz"
+_MODE = "zzmodezz"
+_WITH_GROUP: Object = {"securityContext": {"fsGroup": 1}}
+_HAS_GROUP = "has(object.spec.securityContext) && has(object.spec.securityContext.fsGroup)"
 _WRITER = CelWriter(
     {
         _CONTAINER: "variables.container",
@@ -31,6 +34,7 @@ _WRITER = CelWriter(
         _GRACE: "variables.grace",
         _USER: "variables.user",
         _PARSER: "variables.parser",
+        _MODE: f"({_HAS_GROUP} ? {secret_mode(_WITH_GROUP)} : {secret_mode({})})",
         f"{_AMOUNTS}requests": "variables.requests",
         f"{_AMOUNTS}limits": "variables.limits",
     }
@@ -113,6 +117,8 @@ def _volume_operations(settings: InjectionSettings) -> Iterator[str]:
     access = LogAccess((Share(_CONTAINER, _PATH, names.LOGS, is_new=True),), (), {}, ())
     conditions = {names.LOGS: "variables.isNew", names.NO_TOKEN: "variables.hasToken"}
     for volume in build_volumes({"containers": []}, settings, access):
+        if "secret" in volume:
+            volume["secret"]["defaultMode"] = _MODE
         operation = _add(quote("/spec/volumes/-"), _WRITER.write(volume, "Object.spec.volumes"))
         condition = conditions.get(volume["name"])
         yield _when(condition, operation) if condition else f"[{operation}]"
@@ -128,9 +134,8 @@ def _application_operations() -> Iterator[str]:
 def _container_operations(settings: InjectionSettings) -> Iterator[str]:
     container, no_token = _container(settings)
     yield f"[{_add(_INDEX, _WRITER.write(container, _INIT))}]"
-    for field in ("subPath", "subPathExpr"):
-        value = f"variables.mount[0].{field}"
-        yield _when(f"!variables.isNew && has({value})", _add(f'{_INDEX} + "/volumeMounts/0/{field}"', value))
+    value = "variables.mount[0].subPath"
+    yield _when(f"!variables.isNew && has({value})", _add(f'{_INDEX} + "/volumeMounts/0/subPath"', value))
     mount = _WRITER.write(no_token, f"{_INIT}.volumeMounts")
     yield _when("variables.hasToken", _add(f'{_INDEX} + "/volumeMounts/-"', mount))
     if _is_auto(settings):

@@ -24,6 +24,7 @@ class RefusalReason(Enum):
     E_PROCESSES = "the rule app-exits needs shareProcessNamespace, which the Pod switches off"
     E_SETTINGS = "the settings of the namespace are not valid"
     E_SHAPE = "the Pod is not a valid Pod"
+    E_SUB_PATH = "the sub-path of the log directory has a variable that the sidecar cannot have"
     E_WINDOWS = "the Pod runs on Windows"
 
 

@@ -134,7 +134,7 @@ TABLE: dict[str, tuple[Object, str]] = {
             [{"name": "v", **_EMPTY}],
             container={"env": [{"name": "NAME", "value": "x"}]},
         ),
-        "",
+        "a sub-path with variables",
     ),
     "claim": (_on(_D, {"persistentVolumeClaim": {"claimName": "data"}}), ""),
     "ephemeral": (_on(_D, {"ephemeral": {"volumeClaimTemplate": _CLAIM_TEMPLATE}}), ""),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -98,6 +102,36 @@ def test_a_volume_at_the_directory_or_above_is_mounted_read_only_at_the_same_pat
     assert result["spec"]["containers"] == item["spec"]["containers"]
 
 
+NAME = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+SUB_PATHS: list[tuple[str, list[Object], str | None]] = [
+    ("of-$(POD)/logs", [NAME], "of-$(POD_NAME)/logs"),
+    ("$(TEAM)/$$(TEAM)", [{"name": "TEAM", "value": "a$b"}], "a$$b/$$(TEAM)"),
+    ("$(POD)", [{"name": "POD", "value": "before"}, NAME], "$(POD_NAME)"),
+    ("$(MISSING)", [NAME], None),
+    ("$(TEAM)", [{"name": "TEAM", "value": "$(POD)"}], None),
+    ("$(TEAM)", [{"name": "TEAM", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['team']"}}}], None),
+    ("$(TEAM)", [{"name": "TEAM", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "team"}}}], None),
+]
+
+
+@pytest.mark.parametrize(("expression", "variables", "expected"), SUB_PATHS)
+def test_a_sub_path_has_no_variable_that_the_sidecar_lacks(
+    expression: str, variables: list[Object], expected: str | None
+) -> None:
+    """The kubelet starts no container whose `subPathExpr` names a variable that this container does not have."""
+    item = pod(
+        [{"name": "v", "mountPath": D, "subPathExpr": expression}], [{"name": "v", "emptyDir": {}}],
+        container={"env": variables},
+    )  # fmt: skip
+    if expected is None:
+        assert refusal_of(item) is RefusalReason.E_SUB_PATH
+        return
+    _, sidecar = injected(item)
+    assert log_mounts(sidecar)[D]["subPathExpr"] == expected
+    named = set(re.findall(r"(?<!\$)\$\((\w+)\)", expected))
+    assert named <= {entry["name"] for entry in sidecar["env"]}
+
+
 def test_a_volume_that_the_pod_does_not_define_is_a_claim_template() -> None:
     _, sidecar = injected(pod([{"name": "data", "mountPath": D}]))
     assert log_mounts(sidecar)[D]["name"] == "data"
@@ -164,6 +198,33 @@ def test_the_files_of_the_image_can_be_kept() -> None:
     assert "W_MASK" not in cautions_of(item)
 
 
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that every user can enter."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs files of several users")
+@pytest.mark.parametrize("user", [0, 101])
+def test_the_copy_of_the_files_of_an_image_works_for_every_user(user: int, public: Path) -> None:
+    image, volume = public / "image", public / "volume"
+    annotations = {"logs": f"{image}/*.log", "keep-image-files": "true"}
+    copier = injected(pod(annotations=annotations))[0]["spec"]["initContainers"][0]
+    (image / "deep").mkdir(parents=True)
+    (image / "deep" / "readme").write_text("text")
+    volume.mkdir()
+    volume.chmod(0o777)  # as an emptyDir, which belongs to root
+    command = [*copier["command"][:-1], str(volume)]
+    done = subprocess.run(command, user=user, group=user, extra_groups=[], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (volume / "deep" / "readme").read_text() == "text"
+    missing = [*copier["command"][:-2], str(public / "missing"), str(volume)]
+    assert subprocess.run(missing, check=False).returncode == 0
+    assert subprocess.run([*command[:-1], "/proc/missing"], capture_output=True, check=False).returncode != 0
+
+
 def test_several_globs_share_their_common_directory_unless_it_would_hide_the_system() -> None:
     result, _ = injected(pod(annotations={"logs": "/srv/logs/a/*.log,/srv/logs/b/*.log"}))
     assert [mount["mountPath"] for mount in result["spec"]["containers"][0]["volumeMounts"]] == ["/srv/logs"]
@@ -222,6 +283,30 @@ def test_one_monitor_finds_the_metrics_of_all_sidecars(options: InjectionSetting
     if "SIDECAR_CONFIG" not in values:
         configured = load(None, values).admin.listen
         assert configured == ("0.0.0.0", endpoint["portNumber"])
+
+
+@pytest.mark.parametrize("page", ["inject", "webhook"])
+def test_a_secret_with_the_keys_of_the_guide_is_accepted(page: str, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / f"{page}.md").read_text()
+    (line,) = [each for each in text.splitlines() if each.startswith("secret: ")]
+    for key in re.findall("SINKS__[A-Z_]+", line):
+        (tmp_path / key).write_text("x")
+    _, sidecar = injected(pod(), msgspec.structs.replace(SETTINGS, secret="keys"))
+    configuration = load(None, {**environment(sidecar), "SIDECAR_SECRETS_DIR": str(tmp_path)})
+    assert "x" in configuration.sinks["logs"].secrets()
+
+
+def test_the_sidecar_may_read_its_secret_whoever_it_runs_as() -> None:
+    """The kubelet gives the files of a Secret to root, and to the fsGroup if there is one."""
+
+    def mode(**spec: Any) -> int:
+        result, _ = injected(pod(**spec), msgspec.structs.replace(SETTINGS, secret="keys"))
+        (volume,) = [each for each in result["spec"]["volumes"] if each["name"] == names.SECRET]
+        found: int = volume["secret"]["defaultMode"]
+        return found
+
+    assert mode() == mode(securityContext={"runAsUser": 101, "runAsGroup": 7}) == 0o444
+    assert mode(securityContext={"fsGroup": 5}) == 0o440
 
 
 USERS = [
@@ -367,7 +452,7 @@ def test_what_a_person_should_know_is_a_caution(item: Object, options: Injection
 
 def test_every_reason_is_in_a_test() -> None:
     tested = {code.name for _, code in REFUSED} | {code.name for *_, code in CLASSIC if code}
-    elsewhere = {"E_HOST_PATH", "E_MOUNT_CONFLICT", "E_DIRECTORY", "E_NO_SINK"}
+    elsewhere = {"E_HOST_PATH", "E_MOUNT_CONFLICT", "E_DIRECTORY", "E_NO_SINK", "E_SUB_PATH"}
     of_text = {"E_ALIAS", "E_EDITED", "E_FORM"}  # tests of the text
     of_webhook = {"E_SETTINGS"}
     assert tested | elsewhere | of_text | of_webhook == {code.name for code in RefusalReason}
@@ -398,6 +483,16 @@ def is_part_of(old: Any, new: Any) -> bool:
         rest = iter(new)
         return isinstance(new, list) and all(any(is_part_of(value, each) for each in rest) for value in old)
     return bool(old == new)
+
+
+def test_fields_of_newer_versions_stay() -> None:
+    new: Any = {"newField": [{"deep": {"er": None}}]}
+    item = pod([{"name": "v", "mountPath": "/data", **new}], [{"name": "v", "newKind": new}], container=new, **new)
+    item["metadata"] |= new
+    item |= new
+    result, _ = injected(item)
+    assert is_part_of(item, result)
+    assert apply_patch(item, json_patch(plan(item, SETTINGS).insertions)) == result
 
 
 @given(pods(), st.sampled_from([SETTINGS, InjectionSettings(config_map="c", secret="s", allow_host_path=True)]))
