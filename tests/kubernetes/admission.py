@@ -35,6 +35,14 @@ OPENSHIFT = InjectionSettings(
 )
 
 
+def make_namespace(cluster: Cluster, name: str, *labels: str) -> None:
+    """Make a namespace in which Pods are accepted, where no controller does so."""
+    cluster.kubectl("create", "namespace", name)
+    cluster.kubectl("create", "serviceaccount", "default", f"--namespace={name}")
+    if labels:
+        cluster.kubectl("label", "namespace", name, *labels)
+
+
 class Admission:
     """Two namespaces: the policies are for all Pods of one, and for Pods with the label in the other one."""
 
@@ -123,6 +131,13 @@ def compare(admission: Admission, item: Object) -> str:
     cautions = {note.code.name for note in addition.cautions} & WARNINGS
     assert {code for code in WARNINGS if code in "".join(admitted.warnings)} == cautions
     return ""
+
+
+def as_accepted(item: Object) -> Object:
+    """The Pod with what the API server asks for: a name, and every volume that is mounted."""
+    spec = {**item["spec"], "volumes": [*item["spec"].get("volumes", [])]}
+    spec["volumes"].append({"name": "claim", "persistentVolumeClaim": {"claimName": "claim"}})
+    return {"metadata": {**item.get("metadata", {}), "name": "shop"}, "spec": spec}
 
 
 OUTSIDE = "use sidecar inject or the webhook"

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import ssl
-from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -21,6 +15,7 @@ from tests.kubernetes.admission import (
     OTHER,
     SETTINGS,
     Admission,
+    as_accepted,
     compare,
     compare_table,
     image_of,
@@ -29,6 +24,7 @@ from tests.kubernetes.admission import (
 from tests.kubernetes.cluster.cluster import Cluster, KubectlFailed, Namespace, Object, wait
 from tests.kubernetes.cluster.databases import Elasticsearch, endpoint, service
 from tests.kubernetes.cluster.manifests import APP, SIDECAR, SIDECAR_IMAGE, configuration, deployment, job, writing
+from tests.kubernetes.neighbours import as_neighbour_sees, neighbour, strip_restart_policy
 from tests.support.pods import TABLE, pod, pods
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -69,13 +65,6 @@ def test_any_pod_is_decided_as_by_inject(admission: Admission, item: Object) -> 
     compare(admission, as_accepted(item))
 
 
-def as_accepted(item: Object) -> Object:
-    """The Pod with what the API server asks for: a name, and every volume that is mounted."""
-    spec = {**item["spec"], "volumes": [*item["spec"].get("volumes", [])]}
-    spec["volumes"].append({"name": "claim", "persistentVolumeClaim": {"claimName": "claim"}})
-    return {"metadata": {**item.get("metadata", {}), "name": "shop"}, "spec": spec}
-
-
 def test_elsewhere_a_pod_needs_the_label(admission: Admission) -> None:
     admission.use(SETTINGS)
     bare = admission.admit_elsewhere(pod())
@@ -89,80 +78,12 @@ def test_elsewhere_a_pod_needs_the_label(admission: Admission) -> None:
 
 def test_a_webhook_that_removes_the_restart_policy_is_corrected(admission: Admission) -> None:
     admission.use(SETTINGS)
-    item = pod()
-    item["metadata"]["labels"] = {"old-client": "true"}
-    with stripping(admission.cluster) as stripped:
-        wait("the webhook was called", lambda: admission.admit(item) and stripped)
+    item = as_neighbour_sees(pod())
+    with neighbour(admission.cluster, strip_restart_policy) as changed:
+        wait("the webhook was called", lambda: admission.admit(item) and changed)
         admitted = admission.admit(item)
     assert [each["restartPolicy"] for each in admitted.pod["spec"]["initContainers"]] == ["Always"]
     assert admitted.warnings == []
-
-
-@contextmanager
-def stripping(cluster: Cluster) -> Iterator[list[str]]:
-    """A webhook that acts as old clients do, which do not know the field. Yields the names of the Pods it changed."""
-    stripped: list[str] = []
-
-    class Strip(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
-            inits = request["object"]["spec"].get("initContainers", [])
-            paths = [
-                f"/spec/initContainers/{n}/restartPolicy" for n, each in enumerate(inits) if "restartPolicy" in each
-            ]
-            patch = json.dumps([{"op": "remove", "path": path} for path in paths]).encode()
-            stripped.extend(each["name"] for each in inits)
-            answer = {"uid": request["uid"], "allowed": True, "patchType": "JSONPatch", "patch": encoded(patch)}
-            body = json.dumps(
-                {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}
-            ).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    keys = cluster.home / "pki"
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Strip)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(keys / "server.crt", keys / "server.key")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    authority = encoded((keys / "ca.crt").read_bytes())
-    configuration = webhook(f"https://127.0.0.1:{server.server_address[1]}/", authority)
-    cluster.kubectl("apply", "--filename=-", given=json.dumps(configuration))
-    try:
-        yield stripped
-    finally:
-        cluster.kubectl("delete", "--filename=-", given=json.dumps(configuration))
-        server.shutdown()
-        server.server_close()
-
-
-def encoded(data: bytes) -> str:
-    return b64encode(data).decode()
-
-
-def webhook(url: str, authority: str) -> Object:
-    """The configuration of a webhook for Pods with the label `old-client`."""
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    called = {
-        "name": "strip.example.com",
-        "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
-        "failurePolicy": "Ignore",
-        "clientConfig": {"url": url, "caBundle": authority},
-        "rules": [rule],
-        "objectSelector": {"matchLabels": {"old-client": "true"}},
-    }
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": "old-client"},
-        "webhooks": [called],
-    }
 
 
 REPOSITORY = SIDECAR_IMAGE.rpartition(":")[0]

@@ -1,4 +1,4 @@
-"""podman for these tests, with a store of its own below the tests' cache, and the sidecar's image in it."""
+"""podman with a store of its own below the tests' cache, and the sidecar's image in it; an API server."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.kubernetes.cluster.cluster import Cluster
+from tests.kubernetes.deploy import kubernetes_tools
 from tests.support.servers import ComponentMissing
+from tests.support.servers.kube_apiserver import running
 from tests.support.servers.real_elasticsearch import cache
 
 HERE = Path(__file__).parent
@@ -63,3 +67,12 @@ def run_script(folder: Path, environ: dict[str, str], script: str, *arguments: s
             ["bash", str(HERE / script), *arguments], env=environ, capture_output=True, text=True, check=False
         )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+
+
+@pytest.fixture(scope="module")
+def api_server() -> Iterator[Cluster]:
+    """An API server of Kubernetes 1.36. It runs no Pods and no controllers."""
+    with running() as folder:
+        (folder / "current").mkdir()
+        (folder / "current" / "kubectl").symlink_to(kubernetes_tools.prepared() / "kubectl")
+        yield Cluster(folder)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from sidecar.inject import names
-from tests.kubernetes.admission import OTHER, SETTINGS, Admission, compare_table, image_of, taken
+from tests.kubernetes.admission import OTHER, SETTINGS, Admission, compare_table, image_of, make_namespace, taken
 from tests.kubernetes.cluster.cluster import Cluster
 from tests.kubernetes.cluster.manifests import SIDECAR_IMAGE
-from tests.kubernetes.deploy import kubernetes_tools
 from tests.support.pods import pod
-from tests.support.servers.kube_apiserver import running
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
@@ -21,21 +16,10 @@ CHOSEN, ELSEWHERE = "chosen", "elsewhere"
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    with running() as folder:
-        (folder / "current").mkdir()
-        (folder / "current" / "kubectl").symlink_to(kubernetes_tools.prepared() / "kubectl")
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def admission(home: Path) -> Admission:
-    cluster = Cluster(home)
-    for name in (CHOSEN, ELSEWHERE):
-        cluster.kubectl("create", "namespace", name)
-        cluster.kubectl("create", "serviceaccount", "default", f"--namespace={name}")
-    cluster.kubectl("label", "namespace", CHOSEN, f"{names.INJECTION}=enabled")
-    return Admission(cluster, CHOSEN, ELSEWHERE, "v1")
+def admission(api_server: Cluster) -> Admission:
+    make_namespace(api_server, CHOSEN, f"{names.INJECTION}=enabled")
+    make_namespace(api_server, ELSEWHERE)
+    return Admission(api_server, CHOSEN, ELSEWHERE, "v1")
 
 
 def test_each_row_of_the_table_is_decided_as_by_inject(admission: Admission) -> None:

@@ -18,6 +18,13 @@ from tests.support.servers.go_programs import KUBE_APISERVER
 from tests.support.servers.java_servers import free_port
 
 TOKEN = "token-of-the-administrator"
+WEBHOOK_TOKEN = "token-of-the-webhook"
+"""Of the service account in `deploy/webhook/self-managed`, which no controller makes a token for."""
+
+_TOKENS = f"""\
+{TOKEN},admin,admin,"system:masters"
+{WEBHOOK_TOKEN},system:serviceaccount:log-sidecar:log-sidecar-webhook,webhook,"system:serviceaccounts"
+"""
 _KUBECONFIG = """\
 apiVersion: v1
 kind: Config
@@ -46,7 +53,7 @@ def running() -> Iterator[Path]:
             "kube-apiserver": [
                 f"--etcd-servers={address}", "--bind-address=127.0.0.1", f"--secure-port={port}",
                 f"--tls-cert-file={folder}/pki/server.crt", f"--tls-private-key-file={folder}/pki/server.key",
-                f"--token-auth-file={folder}/pki/tokens.csv", "--authorization-mode=AlwaysAllow",
+                f"--token-auth-file={folder}/pki/tokens.csv", "--authorization-mode=RBAC",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-account-key-file={folder}/pki/server.key",
                 f"--service-account-signing-key-file={folder}/pki/server.key",
@@ -72,7 +79,7 @@ def _write_secrets(folder: Path, port: int) -> None:
     authority.cert_pem.write_to_path(folder / "pki/ca.crt")
     issued.cert_chain_pems[0].write_to_path(folder / "pki/server.crt")
     issued.private_key_pem.write_to_path(folder / "pki/server.key")
-    (folder / "pki/tokens.csv").write_text(f'{TOKEN},admin,admin,"system:masters"\n')
+    (folder / "pki/tokens.csv").write_text(_TOKENS)
     kubeconfig = _KUBECONFIG.format(port=port, folder=folder, token=TOKEN)
     (folder / "conf/admin.kubeconfig").write_text(kubeconfig)
 
