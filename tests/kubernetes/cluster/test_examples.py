@@ -183,6 +183,9 @@ def test_host_namespaces(shown: Shown) -> None:
     shown.documents("logs-host", 3)
     assert shown.namespace.pod("node-agent").status["podIP"] == ADDRESS
     assert "kubelet" in shown.namespace.exec("node-agent", "agent", "ps", "-o", "args")
+    ipc = shown.namespace.exec("node-agent", "agent", "readlink", "/proc/self/ns/ipc").strip()
+    first_process = (shown.namespace.cluster.home / "run/init.pid").read_text().strip()
+    assert ipc == str(Path(f"/proc/{first_process}/ns/ipc").readlink())
 
 
 def test_image_pull_policies(shown: Shown) -> None:

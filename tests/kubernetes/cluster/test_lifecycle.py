@@ -238,6 +238,6 @@ def test_row_25_a_node_that_does_not_report(pods: PodFixture) -> None:
         pods.until_stored(before + 100)
     finally:
         cluster.signal_component("kubelet", "CONT")
-    assert lost.phase == "Running"
+    assert (lost.phase, lost.is_true("ContainersReady")) == ("Running", True)
     pods.measure(25, "node does not report", "native", lost, None)
     pods.namespace.wait_for_pod("shop", "is Ready again", lambda it: it.is_true("Ready"))
