@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the archive of images for the node, and prints its path: the sidecar as deploy/Dockerfile makes it, its base
-# under the names of the application images that examples use, and the process that holds a Pod's namespaces.
+# under the names of the application images that examples use, nginx, and the process that holds a Pod's namespaces.
 # What was made of the same inputs is kept.
 #   images.sh HOME      of the node, which is prepared; needs what tests/kubernetes/deploy/image.sh needs
 set -euo pipefail
@@ -11,6 +11,7 @@ sidecar=docker.io/library/log-sidecar:$version
 base=localhost/log-sidecar-base:bookworm # tests/kubernetes/deploy/image.sh makes it
 stand_in=docker.io/library/python:3.11-slim
 busybox=docker.io/library/busybox:1.36 # Debian's, with a link for each of its commands
+nginx=docker.io/library/nginx:debian # Debian's
 
 inputs() {
     cd "$root"
@@ -31,11 +32,17 @@ if ! [ -s "$archive" ]; then
     busybox --list | grep -vx busybox | while read -r command; do ln -s busybox "$work/bin/$command"; done
     tar -C "$work" -c . | podman import -q --change 'CMD ["sh"]' --change 'ENV PATH=/bin' - "$busybox" >/dev/null
     tar -C "$(dirname "$pause")" -c pause | podman import -q --change 'CMD ["/pause"]' - localhost/pause:1 >/dev/null
+    if ! [ -s "$cache/nginx.tar" ]; then
+        debootstrap --variant=minbase --include=nginx-light bookworm "$work/nginx" >"$cache/debootstrap-nginx.log" 2>&1
+        tar -C "$work/nginx" --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -cf "$cache/nginx.tar.part" .
+        mv "$cache/nginx.tar.part" "$cache/nginx.tar"
+    fi
+    podman import -q --change 'CMD ["nginx", "-g", "daemon off;"]' --change 'STOPSIGNAL SIGQUIT' "$cache/nginx.tar" "$nginx" >/dev/null
     rm -f "$home"/images/*
-    podman save --quiet --multi-image-archive -o "$archive.part" "$sidecar" "$stand_in" "$busybox" localhost/pause:1
+    podman save --quiet --multi-image-archive -o "$archive.part" "$sidecar" "$stand_in" "$busybox" "$nginx" localhost/pause:1
     # podman may not be left with what only looks like an image from elsewhere.
     podman untag "$base" "$stand_in"
-    podman rmi -f "$busybox" >/dev/null
+    podman rmi -f "$busybox" "$nginx" >/dev/null
     mv "$archive.part" "$archive"
 fi
 echo "$archive"
