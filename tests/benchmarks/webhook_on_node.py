@@ -24,6 +24,9 @@ from tests.support.processes import sidecar
 ROOT = Path(__file__).parents[2]
 NAMESPACE, WEBHOOK = "shop", "namespaces.injection.log-sidecar"
 API_SERVER = "apiserver_admission_webhook_admission_duration_seconds"
+STEP = "apiserver_admission_step_admission_duration_seconds_summary"
+"""Quantiles of everything that changes an object before it is created: the webhook and plug-ins of the API server."""
+
 OWN = "log_sidecar_webhook_seconds"
 
 
@@ -64,6 +67,25 @@ def buckets(text: str, metric: str, label: str) -> Counter[float]:
     return counts
 
 
+def sum_and_count(text: str, metric: str, label: str) -> tuple[float, int]:
+    """Return the sum of the seconds and the number of samples of a histogram with this label."""
+    found = {
+        kind: sum(
+            float(value)
+            for labels, value in re.findall(rf"^{metric}_{kind}{{(.*)}} (\S+)$", text, re.M)
+            if label in labels
+        )
+        for kind in ("sum", "count")
+    }
+    return found["sum"], int(found["count"])
+
+
+def quantiles(text: str) -> dict[str, float]:
+    """Return what the API server says about its step of admission for creations: quantile → seconds."""
+    of_step = rf'^{STEP}{{operation="CREATE",rejected="false",type="admit",quantile="([^"]+)"}} (\S+)$'
+    return {share: float(seconds) for share, seconds in re.findall(of_step, text, re.M)}
+
+
 def replicas(cluster: Cluster) -> list[str]:
     """Return the names of the Pods of the webhook."""
     return [item["metadata"]["name"] for item in cluster.get("pods", "--namespace=log-sidecar")["items"]]
@@ -92,8 +114,17 @@ def quantile(counts: Counter[float], share: float) -> float:
 def measure(cluster: Cluster, rate: float, seconds: float) -> None:
     """Print what the API server measured, and the memory of both replicas."""
     send(clients(cluster, rate, 5.0))  # connections, caches
+    label = f'name="{WEBHOOK}"'
     before = histograms(cluster)
+    sum_before = sum_and_count(cluster.kubectl("get", "--raw", "/metrics"), API_SERVER, label)
     send(clients(cluster, rate, seconds))
+    text = cluster.kubectl("get", "--raw", "/metrics")
+    took, calls = (
+        after - start for after, start in zip(sum_and_count(text, API_SERVER, label), sum_before, strict=True)
+    )
+    print(f"{API_SERVER}: mean {1000 * took / calls:.2f} ms")
+    of_step = ", ".join(f"{share}: {1000 * value:.1f} ms" for share, value in quantiles(text).items())
+    print(f"{STEP}, the webhook and all plug-ins, since the start of the API server: {of_step}")
     for metric, counts in histograms(cluster).items():
         counts.subtract(before[metric])
         total = counts[float("inf")]
