@@ -142,7 +142,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
             if self._proxy is not None and self.config.ssl_context is None:
                 target, headers = f"http://{self._address}{target}", self._proxy.add_to(headers)
             is_sent = _send(connection, method, target, body, headers)
-            answer = connection.getresponse()
+            answer = _read_head(connection)
             found = _read(answer)
             is_reusable = is_sent and answer.isclosed() and not answer.will_close
         finally:
@@ -187,7 +187,7 @@ class BoundedHttpNode(elastic_transport.BaseNode):
             connection = http.HTTPConnection(self.host, self.port)
             connection.sock = TimedSocket(sock, deadline)
             connection.request("CONNECT", self._address, headers=proxy.add_to({}))
-            status = connection.getresponse().status
+            status = _read_head(connection).status
         except (OSError, http.HTTPException) as error:
             sock.close()
             raise ProxyError(f"the proxy {proxy} does not answer ({error})") from error
@@ -251,6 +251,15 @@ def _send(
     except (BrokenPipeError, ConnectionResetError):
         return False
     return True
+
+
+def _read_head(connection: http.HTTPConnection) -> http.HTTPResponse:
+    """Return the response without its body. Skip interim responses; `http.client` skips only 100."""
+    answer = connection.getresponse()
+    while 100 <= answer.status < 200 and answer.status != http.SWITCHING_PROTOCOLS:
+        answer.headers = None  # type: ignore[assignment]  # as before the first `begin`, which reads nothing otherwise
+        answer.begin()
+    return answer
 
 
 def _read(answer: http.HTTPResponse) -> tuple[int, dict[str, str], bytes]:

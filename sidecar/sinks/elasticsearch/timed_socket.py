@@ -7,6 +7,7 @@ while a request is sent, the socket notices a response.
 from __future__ import annotations
 
 import io
+import re
 import select
 import socket
 import ssl
@@ -20,6 +21,10 @@ MAX_RESPONSE_BYTES = 8 << 20
 """Maximum size of a response with its headers: ten times that of a response that rejects 10,000 documents."""
 
 _EARLY_BYTES = 4096
+_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n")
+"""A whole interim response (RFC 9110, 15.2), such as 102 or 103. The response to the request follows it."""
+
+_INTERIM_START = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d")
 
 
 class ResponseTooLarge(elastic_transport.ConnectionError):
@@ -60,8 +65,15 @@ class TimedSocket:
                 if event != select.POLLIN:
                     return True  # or there is an error, which `send` raises
                 with suppress(BlockingIOError, ssl.SSLWantReadError):  # if it was a message of TLS
-                    self._early = self._sock.recv(_EARLY_BYTES)
-                    return False
+                    if self._receive_early():
+                        return False
+
+    def _receive_early(self) -> bool:
+        """Receive what the server sends meanwhile. Return whether it is more than interim responses."""
+        received = self._sock.recv(_EARLY_BYTES)
+        self._early = _drop_interim(self._early + received)
+        is_interim = _INTERIM_START.match(self._early) and len(self._early) <= _EARLY_BYTES
+        return not received or (bool(self._early) and not is_interim)
 
 
 class _Incoming(io.RawIOBase):
@@ -88,6 +100,12 @@ class _Incoming(io.RawIOBase):
     def _receive(self, buffer: Any) -> int:
         self._sock.settimeout(time_left(self._deadline))
         return self._sock.recv_into(buffer)
+
+
+def _drop_interim(data: bytes) -> bytes:
+    while found := _INTERIM.match(data):
+        data = data[found.end() :]
+    return data
 
 
 def time_left(deadline: float) -> float:

@@ -35,6 +35,7 @@ from tests.support.servers.elasticsearch_proxy import JSON, ElasticsearchProxy, 
 
 CREATED = b'{"create":{"status":201}}'
 
+from tests.support.servers.replying import replying
 
 @pytest.fixture
 def proxy() -> Iterator[ElasticsearchProxy]:
@@ -603,6 +604,27 @@ def test_a_client_certificate_is_shown_and_its_absence_is_named(authority: trust
         assert sink_at(proxy, "https", ca_file=tmp_path / "ca.pem", **shown).write(batch_of("{}")).stored == range(1)
         with pytest.raises(DeliveryError, match="client certificate"):
             sink_at(proxy, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}"))
+@pytest.mark.parametrize("interim", [[102], [103, 103], [100, 199]], ids=str)
+def test_interim_responses_are_skipped_and_the_request_is_sent_to_its_end(
+    proxy: ElasticsearchProxy, interim: list[int]
+) -> None:
+    proxy.interim = interim
+    document = '{"text":"%s"}' % ("x" * (8 << 20))  # more than the buffers of a connection hold
+    sink = sink_at(proxy)
+    for _ in range(2):
+        proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+        assert sink.write(batch_of(document)).stored == range(1)
+    assert all(document.encode() in request.body for request in proxy.requests)
+
+
+def test_an_endless_interim_response_is_an_answer_that_cannot_be_read() -> None:
+    with replying(b"HTTP/1.1 103 Early Hints\r\n" + b"A: b\r\n" * 1000, at_once=True) as port:
+        settings = ElasticsearchSettings.model_validate({"hosts": [f"http://127.0.0.1:{port}"]})
+        sink = close_after_test(ElasticsearchSink(settings))
+        with pytest.raises(Retryable, match="cannot be read"):
+            sink.write(batch_of('{"text":"%s"}' % ("x" * (8 << 20))))
+
+
 
 
 def test_a_file_without_a_certificate_is_misconfigured(proxy: ElasticsearchProxy, tmp_path: Path) -> None:

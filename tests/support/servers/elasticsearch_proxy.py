@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +41,9 @@ class ElasticsearchProxy:
     answers: deque[tuple[int, bytes, Mapping[str, str]]] = field(default_factory=deque)
     product: Mapping[str, Any] = field(default_factory=lambda: PRODUCT)
     requests: list[Request] = field(default_factory=list)
+    interim: Sequence[int] = ()
+    """Statuses of interim responses before a request is read, and again before the answer."""
+
     port: int = 0
 
     def answer(self, status: int, body: bytes = b"{}", headers: Mapping[str, str] = JSON) -> None:
@@ -82,9 +85,17 @@ def opened(
             self._send(200, json.dumps(proxy.introduce()).encode(), JSON)
 
         def do_POST(self) -> None:
+            self._send_interim()
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._send_interim()
             headers = {name.lower(): value for name, value in self.headers.items()}
             self._send(*proxy.reply(Request(self.path, headers, body)))
+
+        def _send_interim(self) -> None:
+            for status in proxy.interim:
+                self.send_response_only(status)
+                self.send_header("Link", "</style.css>; rel=preload")
+                self.end_headers()
 
         def _send(self, status: int, answer: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)
