@@ -18,9 +18,9 @@ from sidecar.sinks.common.checks import (
     raise_problems,
     settings_from,
 )
+from sidecar.sinks.common.database_settings import DatabaseSettings
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.contract import ConcurrentSinkSettings
 from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings, add_stream_fields, daily_stream_template
 from sidecar.sinks.elasticsearch.headers import list_header_problems, list_parameter_problems
 from sidecar.sinks.elasticsearch.hosts import split_addresses
@@ -34,7 +34,7 @@ _INDEX_BYTES = 255
 _ONE_FIELD = re.compile(r"\{[^{}:]+\}")
 
 
-class ElasticsearchSettings(ConcurrentSinkSettings):
+class ElasticsearchSettings(DatabaseSettings):
     """Address, credentials and index of Elasticsearch or OpenSearch."""
 
     model_config = ConfigDict(
@@ -141,11 +141,6 @@ class ElasticsearchSettings(ConcurrentSinkSettings):
 
     setup: ElasticsearchSetupSettings = ElasticsearchSetupSettings()
     """What `sidecar setup` creates on the server."""
-
-    unknown_refusals: Literal["dead_letter", "wait"] = "dead_letter"
-    """What happens to a document that the server refuses with an unknown error, while it stores other documents of
-    the same index. `dead_letter`: it becomes a dead letter. `wait`: its line stays in the file, and is sent again
-    until it is stored."""
 
     document_id: Literal["position", "none"] = "position"
     """`position`: the id of a document is its position in the file, so nothing is stored twice. `none`: the server

@@ -139,7 +139,7 @@ class ElasticsearchSink(RoutedSink):
         return collect_results(
             answer, len(batch), names, self._at,
             sent_names=(self._settings.pipeline, self._settings.username),
-            may_reject_unknown=self._settings.unknown_refusals == "dead_letter",
+            may_reject_unknown=self._settings.may_reject_unknown,
             picks_pipeline=self._picks_pipeline,
         )  # fmt: skip
 
@@ -219,7 +219,7 @@ class ElasticsearchSink(RoutedSink):
             meta, answer = self._request(batch, names, query, is_gzip=False)
         if self._sent and (meta.status >= 300 or not isinstance(answer, Created)):
             self._sent.add_failure([batch.ids[i] for i in list_unknown(meta.status, answer, len(batch))])
-        check_response(meta, answer, self._at, may_reject_unknown=self._settings.unknown_refusals == "dead_letter")
+        check_response(meta, answer, self._at, may_reject_unknown=self._settings.may_reject_unknown)
         return answer
 
     def _request(

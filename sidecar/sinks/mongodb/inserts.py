@@ -82,10 +82,9 @@ class Inserter:
     def _refuse_closing(self, index: int, target: str, outcome: BatchOutcome) -> None:
         """Add a refusal for a document at which the server closes the connection."""
         reason = "the server closes the connection at this document"
-        may_reject = self._settings.unknown_refusals == "dead_letter"
         error = Retryable(reason, location=self._at, hint="read the log of the server")
         rejection = Rejection(index, "ConnectionClosed", reason, target=target)
-        outcome.refuse(rejection, error, "unclear" if may_reject else "kept")
+        outcome.refuse(rejection, error, "unclear" if self._settings.may_reject_unknown else "kept")
 
     def _insert_once(self, collection: Collection[dict[str, Any]], rows: Rows, outcome: BatchOutcome) -> None:
         try:
@@ -146,8 +145,7 @@ class Inserter:
         if codes.is_retryable(error):
             outcome.error = outcome.error or failure
         else:
-            may_reject = self._settings.unknown_refusals == "dead_letter"
-            scope = codes.scope_of(error, has_stored=has_stored, may_reject_unknown=may_reject)
+            scope = codes.scope_of(error, has_stored=has_stored, may_reject_unknown=self._settings.may_reject_unknown)
             outcome.refuse(rejection, failure, scope)
 
     def _rejection(self, index: int, kind: str, error: Any, target: str) -> Rejection:

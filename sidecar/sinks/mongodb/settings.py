@@ -17,10 +17,10 @@ from sidecar.lib.settings_model import SECRET_FILE, SHOWN, LocalPath
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.units import Duration, Size
 from sidecar.sinks.common.checks import list_name_problems, list_password_problems, raise_problems, settings_from
+from sidecar.sinks.common.database_settings import DatabaseSettings
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
 from sidecar.sinks.common.url import host_and_port, parse_url, replace_url
-from sidecar.sinks.contract import ConcurrentSinkSettings
 from sidecar.sinks.mongodb.setup_settings import MongoDBSetupSettings
 
 _PORT = 27017
@@ -43,7 +43,7 @@ _FILE_OPTIONS = ("tlscafile", "tlscertificatekeyfile", "tlscrlfile")
 _SECRET_OPTIONS = frozenset({"authmechanismproperties", "tlscertificatekeyfilepassword"})
 
 
-class MongoDBSettings(ConcurrentSinkSettings):
+class MongoDBSettings(DatabaseSettings):
     """Address, credentials and collection of MongoDB."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -90,11 +90,6 @@ class MongoDBSettings(ConcurrentSinkSettings):
 
     journal: bool = True
     """Require a document to be in the journal on disk before it counts as stored."""
-
-    unknown_refusals: Literal["dead_letter", "wait"] = "dead_letter"
-    """What happens to a document that the server refuses with an unknown error, while it stores other documents of
-    the same collection. `dead_letter`: it becomes a dead letter. `wait`: its line stays in the file, and is sent
-    again until it is stored."""
 
     expire_after: Duration | None = None
     """Delete documents this long after the time of their event, by a TTL index on `@timestamp`. The sidecar creates

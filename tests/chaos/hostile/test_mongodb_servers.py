@@ -158,8 +158,8 @@ FAULTY: dict[str, Behaviour] = {
 }
 
 
-def sink_at(server: Server, timeout: float = 0.3) -> MongoDBSink:
-    given = {"url": f"mongodb://127.0.0.1:{server.port}/?directConnection=true", "timeout": timeout}
+def sink_at(server: Server, timeout: float = 0.3, **settings: Any) -> MongoDBSink:
+    given = {"url": f"mongodb://127.0.0.1:{server.port}/?directConnection=true", "timeout": timeout, **settings}
     return close_after_test(MongoDBSink(MongoDBSettings.model_validate(given)))
 
 

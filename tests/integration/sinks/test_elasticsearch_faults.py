@@ -35,7 +35,6 @@ from tests.support.servers.elasticsearch_proxy import JSON, ElasticsearchProxy, 
 
 CREATED = b'{"create":{"status":201}}'
 
-from tests.support.servers.replying import replying
 
 @pytest.fixture
 def proxy() -> Iterator[ElasticsearchProxy]:
