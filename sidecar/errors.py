@@ -77,7 +77,14 @@ class Retryable(DeliveryError):
 
 
 class RequestTooLarge(Retryable):
-    """The sink rejects a request of this size, for example with HTTP status 413. A smaller one may be accepted."""
+    """The sink rejects a request of this size, for example with HTTP status 413. A smaller one may be accepted.
+
+    `status`: the status code of the response, None if there is none.
+    """
+
+    def __init__(self, message: str, *, location: str = "", hint: str = "", status: int | None = None) -> None:
+        super().__init__(message, location=location, hint=hint)
+        self.status = status
 
 
 class Misconfigured(DeliveryError):

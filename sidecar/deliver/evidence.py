@@ -83,7 +83,9 @@ class Evidence:
     def __init__(self, streaks: RefusalStreaks) -> None:
         self._streaks = streaks
         self._attempts = 0
-        self._has_stored = False
+        self.has_stored = False
+        """Whether an attempt has stored records of the batch."""
+
         self._stored_targets: set[str] = set()
 
     def decide(self, written: WriteResult, *, is_last: bool) -> Decision:
@@ -92,18 +94,18 @@ class Evidence:
         `is_last`: there is no further attempt for this batch.
         """
         self._attempts += 1
-        self._has_stored = self._has_stored or bool(written.stored)
+        self.has_stored = self.has_stored or bool(written.stored)
         self._stored_targets.update(written.stored_targets)
         self._streaks.reset(written)
         refusing = self._streaks.count(self._list_uncounted(written))
         refusing |= {
             each.rejection.target: each.error
             for each in written.refused
-            if each.scope == "target" and not self._stores_documents(each.rejection.target)
+            if each.scope == "shard" or (each.scope == "target" and not self._stores_documents(each.rejection.target))
         }
         about_records = [each.rejection for each in written.refused if self._is_about_record(each, is_last)]
         rejected = [each for each in (*written.rejected, *about_records) if each.target not in refusing]
-        is_about_sink = self._streaks.count_targets(refusing) >= UNIFORM_REJECTION_LIMIT
+        is_about_sink = self._streaks.count_targets(refusing) >= UNIFORM_REJECTION_LIMIT and not self.has_stored
         return Decision(rejected, refusing, is_about_sink)
 
     def _list_uncounted(self, written: WriteResult) -> list[Rejection]:
@@ -112,12 +114,12 @@ class Evidence:
 
     def _stores_documents(self, target: str) -> bool:
         is_known = bool(target and self._stored_targets)
-        return target in self._stored_targets if is_known else self._has_stored
+        return target in self._stored_targets if is_known else self.has_stored
 
     def _is_about_record(self, refusal: Refusal, is_last: bool) -> bool:
         stores_others = self._stores_documents(refusal.rejection.target)
         if refusal.scope == "unclear":
-            return stores_others or (self._has_stored and self._attempts >= MIN_ATTEMPTS_ALONE)
+            return stores_others or (self.has_stored and self._attempts >= MIN_ATTEMPTS_ALONE)
         return refusal.scope == "transient" and stores_others and is_last
 
 

@@ -160,7 +160,11 @@ class RetryingWriter:
         stored = set(written.stored).intersection(range(size))
         decision = evidence.decide(written, is_last=result.attempts == MAX_ATTEMPTS)
         if decision.refusing_targets and (decision.is_about_sink or not self._has_many_targets):
-            raise next(iter(decision.refusing_targets.values()))
+            error = next(iter(decision.refusing_targets.values()))
+            if not evidence.has_stored:
+                raise error
+            result.error = error
+            decision = replace(decision, refusing_targets={})  # the sink as a whole pauses
         rejected = {r.index: r for r in decision.rejected if r.index not in stored and r.index < size}
         postponed = _list_postponed(written, decision, stored.union(rejected))
         result.rejected.update((indexes[i], replace(r, index=indexes[i])) for i, r in rejected.items())
@@ -208,7 +212,7 @@ class RetryingWriter:
     def _write_too_large(self, batch: Batch, error: RequestTooLarge) -> WriteResult:
         size = len(batch)
         if size == 1:
-            return WriteResult((), [Rejection(0, TOO_LARGE, error.message, 413)])
+            return WriteResult((), [Rejection(0, TOO_LARGE, error.message, error.status)])
         written = self._split_batch(batch)
         # If a single document was too large, the number of records was not the cause, so the limit stays.
         if all(rejection.kind != TOO_LARGE for rejection in written.rejected):

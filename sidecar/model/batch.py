@@ -133,10 +133,11 @@ class Rejection(msgspec.Struct, frozen=True):
     """The whole message of the database. It may quote the document, so only the dead letter keeps it."""
 
 
-RefusalScope = Literal["unclear", "target", "transient", "kept"]
+RefusalScope = Literal["unclear", "target", "shard", "transient", "kept"]
 """What may have caused the error of a refused record; `kept` if the cause makes no difference.
 
-`target`: the index or collection accepts no documents. `transient`: a condition that should end without intervention.
+`target`: the index or collection accepts no documents. `shard`: a part of it is unavailable, and each attempt waits
+for that part. `transient`: a condition that should end without intervention.
 `unclear`: the record itself or its target; the results of other records decide. `kept`: the record is written
 again until it is stored, and never becomes a dead letter.
 """

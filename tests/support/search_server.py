@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from sidecar.deliver.retry import RetryingWriter
 from sidecar.errors import Misconfigured, Retryable
 from sidecar.sinks import registry
 from sidecar.testing import SinkConformance, UnderTest, batch_of, numbered
@@ -21,6 +23,9 @@ from tests.support.refusals import REFUSED_BY_SEARCH_SERVERS, check_result, deli
 from tests.support.search_requests import call
 from tests.support.servers.elasticsearch_proxy import opened
 from tests.support.servers.java_servers import SERVERS
+
+_HALF_OF_TOO_MANY_BYTES = 28 << 20
+"""Half of the size of a document that needs more than the tenth of the heap that a server has for indexing."""
 
 _MAPPING = {"mappings": {"properties": {"number": {"type": "long"}, "at": {"type": "ip"}}}}
 
@@ -131,6 +136,26 @@ class SearchServerTests(SinkConformance):
         with pytest.raises(Misconfigured, match="block"):
             sink.probe()
         sink.close()
+
+    def test_a_document_that_needs_more_memory_than_the_server_has_for_indexing_is_a_dead_letter(
+        self, sink_url: str
+    ) -> None:
+        large = json.dumps({"text": "x " * _HALF_OF_TOO_MANY_BYTES})
+        delivered = deliver(registry.create_sink(registry.settings_for(sink_url)), large)
+        assert {i: (each.kind, each.status) for i, each in delivered.rejected.items()} == {1: ("too_large", 429)}
+        assert (delivered.postponed, delivered.error) == ({}, None)
+
+    def test_an_index_that_has_lost_a_shard_holds_back_no_other(self, server_url: str, index_name: str) -> None:
+        lost = {"number_of_shards": 2, "number_of_replicas": 0, "routing.allocation.total_shards_per_node": 1}
+        call("PUT", f"{server_url}/{index_name}-good")
+        call("PUT", f"{server_url}/{index_name}-lost?wait_for_active_shards=0", {"settings": {"index": lost}})
+        settings = {"type": self.scheme, "hosts": [server_url], "index": f"{index_name}-{{k:none}}", "timeout": 3}
+        sink = close_after_test(registry.create_sink(registry.settings_for(settings)))
+        batch = batch_of([json.dumps({"k": ("good", "lost")[n % 2]}) for n in range(40)])
+        delivered = RetryingWriter(sink, threading.Event()).deliver(batch)
+        assert (delivered.rejected, delivered.error, delivered.attempts) == ({}, None, 1)
+        assert 0 < len(delivered.postponed) < 20, "one of two shards stores its documents"
+        assert set(delivered.postponed.values()) == {f"{index_name}-lost"} == set(delivered.reasons)
 
     def test_ids_stay_once_across_a_rollover(self, server_url: str, index_name: str) -> None:
         stream = f"logs-{index_name[5:]}-default"

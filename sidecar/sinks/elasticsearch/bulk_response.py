@@ -6,12 +6,13 @@ be about the index. For any other error, `deliver.evidence` decides by the resul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import msgspec
 
-from sidecar.errors import DeliveryError, Misconfigured, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.model.batch import Refusal, RefusalScope, Rejection, WriteResult
 from sidecar.sinks.common.errors import shorten
 from sidecar.sinks.common.reasons import describe_kind, describe_reason
@@ -54,8 +55,10 @@ _MAPPING_CHANGED = (
 )
 """Reasons of a document for which the server has derived a mapping, while another request added a different one."""
 
+_SHARD_ERRORS = frozenset({"unavailable_shards_exception", "no_shard_available_action_exception"})
+"""No node has the shard of the document. The server has waited for it up to the time limit of the request."""
+
 _TARGET_ERRORS = frozenset({
-    "unavailable_shards_exception", "no_shard_available_action_exception",  # the shard is not assigned to a node
     "cluster_block_exception", "index_closed_exception", "index_not_found_exception", "invalid_index_name_exception",
     "invalid_alias_name_exception", "security_exception", "routing_missing_exception",
     "validation_exception",  # no more shards may be created
@@ -78,6 +81,13 @@ _HINTS = {
     "security_exception": "give this user the privileges create_doc and auto_configure on the index",
     "routing_missing_exception": "write to an index that needs no routing",
 }
+_TOO_MANY_REQUESTS = 429
+_MEMORY_FOR_INDEXING = re.compile(
+    r"rejected execution of (?:coordinating|primary) operation \[.*"
+    r"\b(?:coordinating|primary)_operation_bytes=(\d{1,18}), max_\w+_bytes=(\d{1,18})\b"
+)
+"""A reason with the bytes that an operation needs, and with the limit for all operations together."""
+
 _REQUIRED = ("[require_alias]", "requires a data stream")
 _CREATE_HINT = "create it with `sidecar setup`, or leave require_alias and require_data_stream out"
 _DEFAULT_HINT = "change the index or the settings of the sink; lines wait in their files until then"
@@ -142,6 +152,21 @@ def decode_response(data: bytes) -> BulkResponse | Created:
     return _RESPONSES.decode(data)
 
 
+def size_error(cause: ErrorCause, status: int, at: str) -> RequestTooLarge | None:
+    """Return the error for an operation that needs more memory than all operations may use; None for another cause.
+
+    The server refuses such an operation with the same error as one for which memory will be free later.
+    """
+    found = _MEMORY_FOR_INDEXING.match(cause.reason or "") if status == _TOO_MANY_REQUESTS else None
+    if found is None or int(found[1]) <= int(found[2]):
+        return None
+    return RequestTooLarge(
+        f"the request is too large (answered {status}: it needs {found[1]} bytes of memory for indexing, and the "
+        f"limit is {found[2]})",
+        location=at, hint="give the nodes more memory, or raise indexing_pressure.memory.limit", status=status,
+    )  # fmt: skip
+
+
 def list_mapping_races(result: WriteResult) -> list[int]:
     """Return the rejected documents that may fit the mapping that the index has by now."""
     return [each.index for each in result.rejected if any(reason in each.answer for reason in _MAPPING_CHANGED)]
@@ -151,7 +176,10 @@ def collect_results(
     answer: object, count: int, names: str | Sequence[str], at: str, *, sent_names: Collection[str] = (),
     may_reject_unknown: bool = True, picks_pipeline: bool = False,
 ) -> WriteResult:  # fmt: skip
-    """Return the result of each document. Raise `Retryable` if the response does not have `count` items.
+    """Return the result of each document.
+
+    Raise `Retryable` if the response does not have `count` items, and `RequestTooLarge` if all of them are refused
+    because of their size.
 
     `names`: the index of all documents, or of each. `sent_names`: other names that the sidecar sent, such as the
     ingest pipeline; the log may contain them. `may_reject_unknown`: whether a document may become a dead letter
@@ -186,6 +214,11 @@ class _ResultCollector:
     def collect(self, statuses: Sequence[BulkItemStatus]) -> WriteResult:
         stored = [index for index, status in enumerate(statuses) if _is_stored(status)]
         stored_targets = {self._target(index) for index in stored}
+        too_large = [
+            error for each in statuses if (error := size_error(each.error or ErrorCause(), each.status, self._at))
+        ]
+        if too_large and len(too_large) == len(statuses):
+            raise too_large[0]
         for index, status in enumerate(statuses):
             if not _is_stored(status):
                 self._add_error(index, status.status, status.error or ErrorCause(), stored_targets)
@@ -211,7 +244,7 @@ class _ResultCollector:
         if self._error is None or (isinstance(self._error, Retryable) and isinstance(error, Misconfigured)):
             self._error = error
         scope = self._scope_of(status, cause, target, stored_targets)
-        if scope == "target" or status not in _BUSY_STATUSES:
+        if scope in ("target", "shard") or status not in _BUSY_STATUSES:
             self._refused.append(Refusal(rejection, error, scope))
 
     def _target(self, index: int) -> str:
@@ -220,6 +253,8 @@ class _ResultCollector:
     def _scope_of(self, status: int, cause: ErrorCause, target: str, stored_targets: Collection[str]) -> RefusalScope:
         reason = cause.reason or ""
         reasons = (*_TARGET_REASONS, _TIME_SERIES_REASON)
+        if cause.type in _SHARD_ERRORS:
+            return "shard"
         is_about_target = cause.type in _TARGET_ERRORS or any(part in reason for part in reasons)
         if is_about_target and target not in stored_targets:
             return "target"

@@ -16,7 +16,7 @@ from sidecar.errors import DeliveryError, Misconfigured, RequestBlocked, Request
 from sidecar.sinks.common.errors import ErrorTable, connection_error, shorten, tls_error
 from sidecar.sinks.common.foreign_server import foreign_server_error, name_reply, name_software
 from sidecar.sinks.common.reasons import describe_kind, describe_reason
-from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause
+from sidecar.sinks.elasticsearch.bulk_response import RETRYABLE_STATUSES, BulkResponse, ErrorCause, size_error
 from sidecar.sinks.elasticsearch.node import ProxyError, ResponseUnreadable, SigningError
 from sidecar.sinks.elasticsearch.timed_socket import ResponseTooLarge
 
@@ -54,8 +54,11 @@ def _error_of_response(
         )  # fmt: skip
     if status == 413:
         return RequestTooLarge(
-            f"the request is too large ({what})", location=at, hint="raise http.max_content_length"
+            f"the request is too large ({what})", location=at, hint="raise http.max_content_length", status=status
         )
+    cause = body.cause() if isinstance(body, BulkResponse) else ErrorCause()
+    if too_large := size_error(cause, status, at):
+        return too_large
     if status in RETRYABLE_STATUSES or status == 408 or status > 504:
         return Retryable(
             what,
@@ -63,7 +66,7 @@ def _error_of_response(
             hint="wait until the server recovers",
             retry_after=_retry_after(meta.headers.get("retry-after")),
         )
-    kind = body.cause().type if isinstance(body, BulkResponse) else ""
+    kind = cause.type
     if prefix := unknown_prefix(status, kind, meta.node):
         return wrong_path_error(prefix, what, at)
     refusal, hint = _REFUSALS.get(status, ("refuses the request", "check the URL and the settings of the sink"))

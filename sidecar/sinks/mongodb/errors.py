@@ -48,6 +48,9 @@ RETRYABLE_CODES = ELECTION_CODES | {
 }  # fmt: skip
 """Temporary errors, which are retried: no primary, connection, disk space, timeout, lock or replication."""
 
+_SHARD_CODES = frozenset({6, 7, 70, 89, 133})
+"""Errors of single documents: a router has waited for the shard of the document, and cannot reach it."""
+
 _SINK_CODES = frozenset({11, 18, 8000})
 """The user is unknown, or the password is wrong. These errors affect all collections."""
 
@@ -88,6 +91,11 @@ def is_retryable(error: Mapping[str, Any]) -> bool:
     return error.get("code") in RETRYABLE_CODES or any(label in labels for label in RETRYABLE_LABELS)
 
 
+def is_about_shard(error: Mapping[str, Any]) -> bool:
+    """Return whether the error of a document is that its shard cannot be reached."""
+    return error.get("code") in _SHARD_CODES
+
+
 def is_about_sink(error: Mapping[str, Any]) -> bool:
     """Return whether the error of a refused command affects the whole sink, and not only the collection."""
     return error.get("code") in _SINK_CODES or is_retryable(error)
@@ -95,6 +103,8 @@ def is_about_sink(error: Mapping[str, Any]) -> bool:
 
 def scope_of(error: Mapping[str, Any], *, has_stored: bool, may_reject_unknown: bool) -> RefusalScope:
     """Return what an unknown error may be about. `has_stored`: the collection stored other documents of the batch."""
+    if is_about_shard(error):
+        return "shard"
     if error.get("code") in _TARGET_CODES and not has_stored:
         return "target"
     return "unclear" if may_reject_unknown and error.get("code") not in _PERMISSION_CODES else "kept"

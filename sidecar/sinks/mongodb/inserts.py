@@ -142,7 +142,7 @@ class Inserter:
             outcome.rejected.append(rejection)
             return
         failure = codes.error_of(error, self._at, self._names(target))
-        if codes.is_retryable(error):
+        if codes.is_retryable(error) and not codes.is_about_shard(error):
             outcome.error = outcome.error or failure
         else:
             scope = codes.scope_of(error, has_stored=has_stored, may_reject_unknown=self._settings.may_reject_unknown)

@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 import bson
 import pytest
 
-from sidecar.errors import DeliveryError, RequestTooLarge
+from sidecar.deliver.retry import RetryingWriter
+from sidecar.errors import DeliveryError, RequestTooLarge, Retryable
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.chaos.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.support.builders.batches import batch_of
 from tests.support.cleanup import close_after_test
+from tests.support.refusals import SECRET
 
 HELLO = {
     "ok": 1, "isWritablePrimary": True, "ismaster": True, "helloOk": True, "minWireVersion": 0, "maxWireVersion": 21,
@@ -188,6 +191,50 @@ def test_a_server_in_the_place_of_mongodb_cannot_hold_the_sink(name: str) -> Non
 def test_a_reply_that_is_too_large_for_several_documents_is_asked_for_in_parts() -> None:
     with serving(FAULTY["announces 47 MB"]) as server, pytest.raises(RequestTooLarge):
         sink_at(server, 20).write(batch_of("{}", "{}"))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(16572, "Can't extract geo keys for index 'f_2dsphere' on field 'f': value '{}' is not a recognised geometry"),
+     (13027, "point not in interval of [ -180, 180 ]: {}"), (16766, "hashed indexes do not support array values: {}"),
+     (16328, "document is larger than capped size 20292 > 4096"), (2, "invalid key: '{}'"), (4711, "{}")],
+)  # fmt: skip
+def test_a_document_with_an_unknown_error_is_a_dead_letter_while_others_are_stored(code: int, reason: str) -> None:
+    with serving(error(index=1, code=code, errmsg=reason.replace("{}", SECRET))) as server:
+        result = RetryingWriter(sink_at(server, 20), threading.Event()).deliver(batch_of("{}", "{}"))
+    assert {index: (each.kind, each.status) for index, each in result.rejected.items()} == {1: (f"code {code}", code)}
+    assert SECRET.lower() not in result.rejected[1].reason.lower()
+
+
+@pytest.mark.parametrize("code", [6, 70, 133])
+def test_a_shard_that_a_router_cannot_reach_holds_back_its_collection_only(code: int) -> None:
+    reason = "Could not find host matching read preference"
+    with serving(error(index=1, code=code, errmsg=reason)) as server:
+        writer = RetryingWriter(sink_at(server, 20, collection="app-{k:none}"), threading.Event())
+        result = writer.deliver(batch_of('{"k":"a"}', '{"k":"a"}'))
+    assert (result.postponed, result.attempts, result.error) == ({1: "app-a"}, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "labels"),
+    [(117, []), (211, []), (290, []), (355, []), (371, []), (462, ["SystemOverloadedError", "RetryableError"]),
+     (4711, ["RetryableWriteError"]), (10107, ["RetryableWriteError"]), (11600, ["RetryableWriteError"])],
+)  # fmt: skip
+def test_an_error_that_passes_by_itself_is_no_misconfiguration(code: int, labels: list[str]) -> None:
+    refusal = {"ok": 0, "code": code, "codeName": "Name", "errmsg": "not now", "errorLabels": labels}
+    with serving(speaking(answers(refusal))) as server:
+        fault = fault_of(sink_at(server, 20), "{}")
+    assert type(fault) is Retryable
+    assert fault.is_brief == (code in (10107, 11600)), "an election"
+    assert "{" not in str(fault), "the driver adds a dictionary to its message"
+    assert "cannot be reached" not in str(fault)
+
+
+@pytest.mark.parametrize(("setting", "scope"), [("dead_letter", "unclear"), ("wait", "kept")])
+def test_the_setting_decides_on_a_document_with_an_unknown_error(setting: str, scope: str) -> None:
+    with serving(error(index=1, code=4711, errmsg="new")) as server:
+        result = sink_at(server, 20, unknown_refusals=setting).write(batch_of("{}", "{}"))
+    assert [(each.rejection.index, each.scope) for each in result.refused] == [(1, scope)]
 
 
 def test_error_messages_of_megabytes_are_shortened() -> None:

@@ -6,6 +6,8 @@ import base64
 import gc
 import gzip
 import inspect
+import json
+import re
 import ssl
 import threading
 import warnings
@@ -31,7 +33,9 @@ from sidecar.sinks.elasticsearch.node import BoundedHttpNode
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from tests.support.builders.batches import batch_of
 from tests.support.cleanup import close_after_test
+from tests.support.refusals import SECRET, check_result, deliver
 from tests.support.servers.elasticsearch_proxy import JSON, ElasticsearchProxy, Request, opened
+from tests.support.servers.replying import replying
 
 CREATED = b'{"create":{"status":201}}'
 
@@ -40,6 +44,13 @@ CREATED = b'{"create":{"status":201}}'
 def proxy() -> Iterator[ElasticsearchProxy]:
     with opened(ElasticsearchProxy()) as proxy:
         yield proxy
+
+
+class NoWait(threading.Event):
+    """A stop that is never set, and pauses of no length."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return False
 
 
 def sink_at(proxy: ElasticsearchProxy, scheme: str = "http", **settings: Any) -> ElasticsearchSink:
@@ -220,6 +231,21 @@ def test_an_error_that_is_not_about_a_document_is_misconfigured(
     assert isinstance(verdict.error, Misconfigured)
 
 
+@pytest.mark.parametrize(("setting", "scope"), [("dead_letter", "unclear"), ("wait", "kept")])
+def test_the_setting_decides_on_a_document_with_an_unknown_error(
+    proxy: ElasticsearchProxy, setting: str, scope: str
+) -> None:
+    item = b'{"create":{"status":400,"error":{"type":"some_new_exception","reason":"r"}}}'
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b]}' % (CREATED, item))
+    proxy.answer(403, b"<html>blocked</html>", {"Content-Type": "text/html"})
+    sink = sink_at(proxy, unknown_refusals=setting)
+    result = sink.write(batch_of("{}", "{}"))
+    assert [(each.rejection.index, each.scope) for each in result.refused] == [(1, scope)]
+    with pytest.raises(RequestBlocked) as blocked:
+        sink.write(batch_of("{}"))
+    assert blocked.value.may_reject == (setting == "dead_letter")
+
+
 def test_a_refusal_that_quotes_a_large_document_is_asked_for_without_its_reason(proxy: ElasticsearchProxy) -> None:
     error = b'"type":"document_parsing_exception","reason":"%b"' % (b"x" * (9 << 20))
     proxy.answer(200, b'{"errors":true,"items":[{"create":{"status":400,"error":{%b}}}]}' % error)
@@ -229,6 +255,115 @@ def test_a_refusal_that_quotes_a_large_document_is_asked_for_without_its_reason(
     first, second = proxy.requests
     assert first.body == second.body
     assert ("error.reason" in first.path, "error.reason" in second.path) == (True, False)
+
+
+# The words of Elasticsearch 8 and 9, and of OpenSearch 2 and 3. Elasticsearch 9 estimates more than the document has.
+COORDINATING = (
+    "coordinating operation [all_bytes=%d, coordinating_operation_bytes=%d, max_coordinating_bytes=53687091]"
+)
+BOTH = COORDINATING.replace("max_coordinating_bytes", "max_coordinating_and_primary_bytes")
+PRIMARY = "primary operation [all_bytes=%d, primary_operation_bytes=%d, max_primary_bytes=53687091]"
+
+
+def under_pressure(reason: str, in_use: int, operation: int) -> bytes:
+    """The error of a server whose memory for indexing does not suffice for an operation of this size."""
+    text = f"rejected execution of {reason % (in_use, operation)}"
+    return b'{"type":"es_rejected_execution_exception","reason":"%b"}' % text.encode()
+
+
+class SmallServer(ElasticsearchProxy):
+    """Has memory for requests up to 1000 bytes, and stores them."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+    def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
+        size, count = len(request.body), len(request.body.splitlines()) // 2
+        if size <= 1000:
+            return 200, b'{"errors":false,"items":[%b]}' % b",".join([CREATED] * count), JSON
+        error = under_pressure(self.reason, 0, 53687091 + size)
+        if self.reason != PRIMARY:
+            return 429, b'{"error":%b,"status":429}' % error, JSON
+        item = b'{"create":{"status":429,"error":%b}}' % error
+        return 200, b'{"errors":true,"items":[%b]}' % b",".join([item] * count), JSON
+
+
+@pytest.mark.parametrize("reason", [COORDINATING, BOTH, PRIMARY])
+def test_a_document_that_is_larger_than_the_memory_for_indexing_holds_back_no_other(reason: str) -> None:
+    with opened(SmallServer(reason)) as server:
+        result = RetryingWriter(sink_at(server), threading.Event()).deliver(
+            batch_of("{}", '{"s3cret":"%s"}' % ("x" * 2000), "{}")
+        )
+    assert {index: (each.kind, each.status) for index, each in result.rejected.items()} == {1: ("too_large", 429)}
+    assert re.search(r"5368\d+ bytes .* 53687091", result.rejected[1].reason)
+    assert result.postponed == {}
+
+
+@pytest.mark.parametrize("reason", [COORDINATING, BOTH])
+def test_a_request_for_which_memory_will_be_free_later_is_sent_again(proxy: ElasticsearchProxy, reason: str) -> None:
+    proxy.answer(429, b'{"error":%b,"status":429}' % under_pressure(reason, 53680000, 53687091))
+    with pytest.raises(Retryable, match="429") as busy:
+        sink_at(proxy).write(batch_of("{}"))
+    assert type(busy.value) is Retryable
+
+
+def test_documents_for_which_memory_will_be_free_later_are_sent_again(proxy: ElasticsearchProxy) -> None:
+    item = b'{"create":{"status":429,"error":%b}}' % under_pressure(PRIMARY, 53680000, 53687091)
+    proxy.answer(200, b'{"errors":true,"items":[%b]}' % item)
+    result = sink_at(proxy).write(batch_of("{}"))
+    assert (result.stored, result.rejected, type(result.error)) == ([], [], Retryable)
+
+
+class Refusing(ElasticsearchProxy):
+    """Refuses each document with the secret for this reason, and stores all others."""
+
+    def __init__(self, status: int, kind: str, reason: str) -> None:
+        super().__init__()
+        error = b'"type":"%b","reason":"%b"' % (kind.encode(), reason.replace("{}", SECRET).encode())
+        self._item = b'{"create":{"status":%d,"error":{%b}}}' % (status, error)
+
+    def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
+        self.requests.append(request)
+        documents = request.body.splitlines()[1::2]
+        items = [self._item if SECRET.encode() in document else CREATED for document in documents]
+        return 200, b'{"errors":true,"items":[%b]}' % b",".join(items), JSON
+
+
+ABOUT_A_DOCUMENT = {
+    "grok": (400, "illegal_argument_exception", "Provided Grok expressions do not match field value: [bad {} 2]"),
+    "convert": (400, "illegal_argument_exception", "unable to convert [{}] to integer"),
+    "script": (400, "script_exception", "runtime error"),
+    "missing field": (400, "illegal_argument_exception", "field [{}] not present as part of path [{}.name]"),
+    "dissect": (400, "dissect_exception", "Unable to find match for dissect pattern: %{a} against source: {}"),
+    "nested fields": (400, "illegal_argument_exception", "Limit of nested fields [100] has been exceeded"),
+    "dimensions": (400, "illegal_argument_exception", "Limit of total dimension fields [32768] has been exceeded"),
+    "time series": (400, "timestamp_error", "the document timestamp [{}] is outside of ranges of currently writable"),
+    "range field": (400, "document_parsing_exception", "error parsing field [r], expected an object but got {}"),
+    "new": (422, "some_new_exception", "{}"),
+}
+"""Refusals of plug-ins and versions that the servers for tests do not have."""
+
+
+@pytest.mark.parametrize("kind", ABOUT_A_DOCUMENT)
+def test_a_document_that_is_refused_while_others_are_stored_is_a_dead_letter(kind: str) -> None:
+    with opened(Refusing(*ABOUT_A_DOCUMENT[kind])) as server:
+        check_result(deliver(sink_at(server), json.dumps({"text": SECRET})))
+    assert len(server.requests) == 1
+
+
+def test_a_document_at_which_a_server_fails_again_and_again_is_a_dead_letter() -> None:
+    with opened(Refusing(500, "null_pointer_exception", "x")) as server:
+        writer = RetryingWriter(sink_at(server), NoWait())
+        check_result(writer.deliver(batch_of("{}", json.dumps({"text": SECRET}), "{}")))
+
+
+def test_an_index_that_may_not_be_created_holds_back_no_other() -> None:
+    reason = "no such index [app-x] and [action.auto_create_index] contains [-app-x]"
+    with opened(Refusing(404, "index_not_found_exception", reason)) as server:
+        writer = RetryingWriter(sink_at(server, index="app-{k:none}"), threading.Event())
+        result = writer.deliver(batch_of('{"k":"good"}', json.dumps({"k": "x", "text": SECRET})))
+    assert (result.rejected, result.postponed, result.error) == ({}, {1: "app-x"}, None)
 
 
 FLOOD_STAGE = (429, "cluster_block_exception", "disk usage exceeded flood-stage watermark")
@@ -248,10 +383,8 @@ def test_an_index_that_is_unavailable_for_a_while_holds_back_no_other(
     assert len(proxy.requests) == 1
 
 
-@pytest.mark.parametrize(("status", "kind", "reason"), [FLOOD_STAGE, NO_PRIMARY])
-def test_a_document_for_an_index_that_stores_others_is_sent_again(
-    proxy: ElasticsearchProxy, status: int, kind: str, reason: str
-) -> None:
+def test_a_document_for_an_index_that_stores_others_is_sent_again(proxy: ElasticsearchProxy) -> None:
+    status, kind, reason = FLOOD_STAGE
     item = b'{"create":{"status":%d,"error":{"type":"%b","reason":"%b"}}}' % (status, kind.encode(), reason.encode())
     proxy.answer(200, b'{"errors":true,"items":[%b,%b]}' % (item, CREATED))
     proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
@@ -471,6 +604,27 @@ def test_a_connection_that_breaks_off_is_tried_again() -> None:
         sink_at(proxy).write(batch_of("{}"))
 
 
+@pytest.mark.parametrize("interim", [[102], [103, 103], [100, 199]], ids=str)
+def test_interim_responses_are_skipped_and_the_request_is_sent_to_its_end(
+    proxy: ElasticsearchProxy, interim: list[int]
+) -> None:
+    proxy.interim = interim
+    document = '{"text":"%s"}' % ("x" * (8 << 20))  # more than the buffers of a connection hold
+    sink = sink_at(proxy)
+    for _ in range(2):
+        proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
+        assert sink.write(batch_of(document)).stored == range(1)
+    assert all(document.encode() in request.body for request in proxy.requests)
+
+
+def test_an_endless_interim_response_is_an_answer_that_cannot_be_read() -> None:
+    with replying(b"HTTP/1.1 103 Early Hints\r\n" + b"A: b\r\n" * 1000, at_once=True) as port:
+        settings = ElasticsearchSettings.model_validate({"hosts": [f"http://127.0.0.1:{port}"]})
+        sink = close_after_test(ElasticsearchSink(settings))
+        with pytest.raises(Retryable, match="cannot be read"):
+            sink.write(batch_of('{"text":"%s"}' % ("x" * (8 << 20))))
+
+
 def test_a_server_that_is_too_slow_is_tried_again(proxy: ElasticsearchProxy) -> None:
     answered = threading.Event()
 
@@ -603,27 +757,6 @@ def test_a_client_certificate_is_shown_and_its_absence_is_named(authority: trust
         assert sink_at(proxy, "https", ca_file=tmp_path / "ca.pem", **shown).write(batch_of("{}")).stored == range(1)
         with pytest.raises(DeliveryError, match="client certificate"):
             sink_at(proxy, "https", ca_file=tmp_path / "ca.pem").write(batch_of("{}"))
-@pytest.mark.parametrize("interim", [[102], [103, 103], [100, 199]], ids=str)
-def test_interim_responses_are_skipped_and_the_request_is_sent_to_its_end(
-    proxy: ElasticsearchProxy, interim: list[int]
-) -> None:
-    proxy.interim = interim
-    document = '{"text":"%s"}' % ("x" * (8 << 20))  # more than the buffers of a connection hold
-    sink = sink_at(proxy)
-    for _ in range(2):
-        proxy.answer(200, b'{"errors":false,"items":[%b]}' % CREATED)
-        assert sink.write(batch_of(document)).stored == range(1)
-    assert all(document.encode() in request.body for request in proxy.requests)
-
-
-def test_an_endless_interim_response_is_an_answer_that_cannot_be_read() -> None:
-    with replying(b"HTTP/1.1 103 Early Hints\r\n" + b"A: b\r\n" * 1000, at_once=True) as port:
-        settings = ElasticsearchSettings.model_validate({"hosts": [f"http://127.0.0.1:{port}"]})
-        sink = close_after_test(ElasticsearchSink(settings))
-        with pytest.raises(Retryable, match="cannot be read"):
-            sink.write(batch_of('{"text":"%s"}' % ("x" * (8 << 20))))
-
-
 
 
 def test_a_file_without_a_certificate_is_misconfigured(proxy: ElasticsearchProxy, tmp_path: Path) -> None:

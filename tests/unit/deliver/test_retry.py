@@ -300,6 +300,21 @@ def test_a_target_that_takes_no_documents_does_not_hold_back_the_others() -> Non
     assert len(sink.sent) == 1
 
 
+def test_a_target_with_a_part_that_is_unavailable_waits_without_another_attempt() -> None:
+    sink = Targets(refusing("z-3", scope="shard", error=Retryable("no primary")))
+    delivered = writer_to(sink).deliver(batch_of(20))
+    assert (delivered.postponed, list(delivered.reasons), delivered.error) == ({3: "t-3"}, ["t-3"], None)
+    assert len(sink.sent) == 1
+
+
+def test_what_is_stored_stays_stored_if_a_part_of_the_only_target_is_unavailable() -> None:
+    sink = Targets(refusing("z-3", scope="shard", error=Retryable("no primary")))
+    sink.has_many_targets = False
+    delivered = writer_to(sink).deliver(batch_of(20))
+    assert (delivered.postponed, str(delivered.error)) == ({3: ""}, "no primary")
+    assert len(sink.sent) == 1
+
+
 def test_a_target_that_refuses_ten_documents_alike_takes_none() -> None:
     ids = [f"z-{n}" for n in range(3, 103, 10)]
     delivered = writer_to(Targets(refusing(*ids))).deliver(batch_of(100))
@@ -319,3 +334,20 @@ def test_many_targets_in_a_row_that_take_nothing_are_a_wrong_set_up_of_the_sink(
     assert len(writer.deliver(batch_of(UNIFORM_REJECTION_LIMIT - 1)).postponed) == UNIFORM_REJECTION_LIMIT - 1
     with pytest.raises(Misconfigured, match="403"):
         writer.deliver(batch_of(UNIFORM_REJECTION_LIMIT))
+
+
+def test_many_targets_that_take_nothing_do_not_hold_back_one_that_does() -> None:
+    class Days(Targets):
+        def targets(self, batch: Batch) -> list[str]:
+            return batch.ids
+
+    def only_today(batch: Batch) -> WriteResult:
+        refused = [
+            Refusal(Rejection(index, "closed", "no", 400, name), Misconfigured("closed"), "target")
+            for index, name in enumerate(batch.ids)
+            if name != "z-20"
+        ]
+        return WriteResult([len(batch) - 1], refused=refused, stored_targets={"z-20"})
+
+    delivered = writer_to(Days(only_today)).deliver(batch_of(21))
+    assert (sorted(delivered.postponed), delivered.error) == (list(range(20)), None)
