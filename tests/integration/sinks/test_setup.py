@@ -152,6 +152,17 @@ def test_policy_pipeline_and_template_are_created_and_changed(tmp_path: Path, pr
         assert '"15d"' in json.dumps(server.objects[f"/{policy}/{name}"])
 
 
+@pytest.mark.elasticsearch
+def test_a_server_without_lifecycle_policies_is_named(
+    elasticsearch_url: str, index_name: str, tmp_path: Path
+) -> None:
+    given = config(tmp_path, stream(elasticsearch_url, index_name, setup={"rollover_age": "1d"}))
+    done = sidecar("setup", "--config", given, "--yes")
+    assert done.returncode == 2
+    assert "cannot read /_ilm/policy/log-sidecar-logs-" in done.stderr
+    assert "check the settings of the sink, and that the server has this feature" in done.stderr
+
+
 def test_a_right_that_is_missing_is_named(tmp_path: Path) -> None:
     server = ManagementServer("elasticsearch", forbids="_index_template")
     with serving(server):
