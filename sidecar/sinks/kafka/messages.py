@@ -24,7 +24,9 @@ class Failure(msgspec.Struct, frozen=True):
     """A document because of which a transaction was aborted."""
 
     row: Row
-    cause: Literal["size", "document", "topic"]
+    cause: Literal["size", "document", "topic", "some topic"]
+    """What the brokers do not accept. `some topic`: that of at least one of the documents."""
+
     name: str
     """Name of the error, as Kafka calls it."""
 

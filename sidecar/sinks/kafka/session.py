@@ -91,10 +91,12 @@ class Session:
             if not self._refused:
                 self._calls.repeat(producer.commit_transaction, deadline, producer.poll)
                 return []
+            failures = [self._failure(row, error) for row, error in self._refused]
         except CLIENT_ERRORS as error:
-            if not self._refused:
+            failures = [self._failure(row, refusal) for row, refusal in self._refused]
+            failures = failures or self._list_forbidden(rows, error)
+            if not failures:
                 raise self._calls.translate(error) from error
-        failures = [self._failure(row, error) for row, error in self._refused]
         # The client leaves a gap in its sequence numbers after a refusal. A new producer also aborts the transaction.
         self.close()
         try:
@@ -159,6 +161,19 @@ class Session:
             self.position = message.offset() or 0
         elif error.code() not in errors.IGNORED_CODES:
             self._refused.append((None, error))
+
+    def _list_forbidden(self, rows: Sequence[Row], error: Exception) -> list[Failure]:
+        """Return a failure of each document if the user may not write to some of their topics, otherwise nothing.
+
+        The brokers do not say which topic they mean.
+        """
+        cause = error.args[0]
+        if not isinstance(cause, KafkaError) or cause.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return []
+        return [
+            Failure(row, "some topic", cause.name(), cause.str(), errors.topic_error(cause, row.topic, self._at))
+            for row in rows
+        ]
 
     def _failure(self, row: Row | None, error: KafkaError) -> Failure:
         """Return what is wrong with a message. Raise `DeliveryError` if the message is not the reason."""

@@ -147,6 +147,11 @@ class _Outcome:
             if not failures:
                 self.stored.extend(row.index for row in rows)
                 return
+            topics = {failure.row.topic for failure in failures}
+            if len(topics) > 1 and failures[0].cause == "some topic":
+                for topic in sorted(topics):
+                    self.write(session, [row for row in rows if row.topic == topic])
+                return
             self._add(failures)
             failed = {failure.row.index for failure in failures}
             rows = [row for row in rows if row.index not in failed]
@@ -158,7 +163,7 @@ class _Outcome:
         for failure in failures:
             row = failure.row
             rejection = Rejection(row.index, failure.name, failure.reason, target=row.topic)
-            if failure.cause == "topic":
+            if failure.cause in ("topic", "some topic"):
                 self.refused.append(Refusal(rejection, failure.error, "target"))
             else:
                 self.rejected.append(rejection)

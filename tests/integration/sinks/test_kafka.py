@@ -11,7 +11,12 @@ from typing import Any, NamedTuple
 import pytest
 import trustme
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package does not mark them as exported
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
+    ResourcePatternType,
+    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialUpsertion,
@@ -230,6 +235,10 @@ ssl.keystore.type=PEM
 ssl.keystore.location={folder}/server.pem
 ssl.truststore.type=PEM
 ssl.truststore.location={folder}/ca.pem
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
+transaction.max.timeout.ms=100000
 """)
     with KAFKA.running(data=folder) as address:
         admin = AdminClient({"bootstrap.servers": address})
@@ -276,6 +285,36 @@ def test_a_password_that_changed_in_its_file_is_used_at_once(
     assert numbers(secure.plain, index_name) == [0, 1]
     probe = sink.probe()
     assert (probe.server, probe.warnings) == ("Kafka 4.1", [])
+
+
+def test_a_topic_that_the_user_may_only_read_holds_back_no_other(secure: SecureBroker, index_name: str) -> None:
+    for name in ("open", "read"):
+        create_topic(secure.plain, f"{index_name}-{name}", 1)
+    only_read = AclBinding(
+        ResourceType.TOPIC, f"{index_name}-read", ResourcePatternType.LITERAL, "User:me", "*", AclOperation.READ,
+        AclPermissionType.ALLOW,
+    )  # fmt: skip
+    admin = AdminClient({"bootstrap.servers": secure.plain})
+    admin.create_acls([only_read])[only_read].result(30)
+    given: dict[str, Any] = {"password": "right", "name": index_name}
+    sink = opened(secure.with_sasl(f"{index_name}-{{service:other}}", "PLAIN", **given))
+    documents = [json.dumps({"number": n, "service": ("open", "read")[n % 2]}) for n in range(4)]
+    result = RetryingWriter(sink, threading.Event()).deliver(batch_of(documents))
+    assert (result.postponed, result.rejected) == ({1: f"{index_name}-read", 3: f"{index_name}-read"}, {})
+    assert numbers(secure.plain, f"{index_name}-open") == [0, 2]
+    alone = opened(secure.with_sasl(f"{index_name}-read", "PLAIN", **given))
+    with pytest.raises(
+        Misconfigured, match=r"the topic .*-read accepts no messages .* allow this user to write to it"
+    ):
+        RetryingWriter(alone, threading.Event()).deliver(numbered(1))
+
+
+def test_a_time_limit_that_the_brokers_do_not_accept_is_named(secure: SecureBroker, index_name: str) -> None:
+    create_topic(secure.plain, index_name, 1)
+    with pytest.raises(
+        Misconfigured, match=r"make timeout less than half of the brokers' transaction.max.timeout.ms"
+    ):
+        opened(secure.with_sasl(index_name, "PLAIN", password="right", timeout="60s"))
 
 
 def test_a_certificate_that_is_not_trusted_is_reported_as_such(secure: SecureBroker, topic: str) -> None:
