@@ -82,6 +82,35 @@ _JUL_EVENT = (
 _NODE_ERROR = rb"(?:[A-Z][\w$]*?)?(?:Error|Exception)(?: \[[^\]\n]*+\])?+(?::[^\n]*+)?+\n(?=[ \t]++at |\Z)"
 _NODE_FAILURE = rb"(?=" + _LINE + _NODE_ERROR + rb")[^\n]*?(?i:error|fatal|fail|warn)" + _LINE + _NODE_ERROR
 
+# What Node.js writes when it ends: file and line, the source line, a caret, a blank line, the error with its frames,
+# and its version.
+_NODE_CARET = rb"[ \t]*+[\^~]++[ \t]*+\n"
+_NODE_CRASH = (
+    rb"(?:node:[\w/.-]++|(?:[A-Za-z]:(?=\\)|file:(?=/))?+[^\s:]*?\.[cm]?[jt]sx?|\[eval\]|\[stdin\]):\d++\n"
+    rb"(?:" + _LINE + rb"(?=" + _NODE_CARET + rb"|\Z))?+(?:" + _NODE_CARET + rb"\n?+"
+    rb"(?:[A-Za-z_$][\w$]*+(?: \[[^\]\n]*+\])?+(?::[^\n]*+)?+\n)?+)?+"
+    rb"(?:" + _INDENTED + rb"|\n|[}\])]" + _LINE + rb"|Require stack:\n(?:- " + _LINE + rb")*+)*+"
+    rb"(?:\(Use `node " + _LINE + rb"\n?+)?+(?:Node\.js v\d[^\n]*+\n)?+"
+)
+
+# What Rails writes of an error: a fatal line without text, and the lines of the error. All have the same tags.
+_RUBY_FRAME = rb"(?:[\w.-]++ \([\w.]++\) )?[^\s:]*?\.(?:rb|erb|haml|slim|rake|ru):\d++:in [`'][^'\n]++'\n"
+_RAILS_ERROR = (
+    rb"F, \[[^\]\n]++\] FATAL -- [^:\n]*+: (?:[ \t]*+\n(?:[A-Z]\w*+(?:::\w++)*+ \([^\n]*+\n)?+|"
+    rb"(?P<tags>(?:\[[^\]\n]++\] ?)++)[ \t]*+\n(?:(?P=tags)" + _LINE + rb")*+)"
+)
+
+# A crash of a process of Elixir: the error with its frames, and what the process was doing.
+_ELIXIR_CRASH = (
+    rb"\*\* \(" + _LINE + rb"(?:" + _INDENTED + rb"|\n(?=[ \t]|\Z)|[}\])]" + _LINE
+    + rb"|(?:Last message|State|Client|Function|Initial Call|Ancestors|Pid|Start Call|Restart|Shutdown|Type|Queue"
+    rb"|Postponed)[ :]" + _LINE + rb")*+"
+)  # fmt: skip
+_ELIXIR_REQUEST = (
+    rb"[^\n]*+(?<= terminated)\n(?:Server: " + _LINE + rb")?+(?:Request: " + _LINE + rb")?+"
+    rb"(?:" + _ELIXIR_CRASH + rb")?+"
+)
+
 # Lines after "# Time: …" and "# User@Host: …". A slow query has both of these headers, or only the second.
 _QUERY = rb"(?!# Time: |# User@Host: )" + _LINE
 
@@ -109,8 +138,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "go": _preset(first=_PANIC + rb"|" + _ZAP_STACK),
     # Logger writes frames without a blank before them. The first line of a crash has a message after the frame.
-    "ruby": _preset(rb"from " + _LINE, rb"[^\s:]*?\.rb:\d++:in [`'][^'\n]++'\n"),
-    "node": _preset(rb"[}\])]" + _LINE, rb"Caused by: " + _LINE, first=_NODE_FAILURE),
+    "ruby": _preset(rb"from " + _LINE, _RUBY_FRAME, first=_RAILS_ERROR),
+    "elixir": _preset(first=_ELIXIR_REQUEST, once=_ELIXIR_CRASH),
+    "node": _preset(rb"[}\])]" + _LINE, rb"Caused by: " + _LINE, first=_NODE_CRASH + rb"|" + _NODE_FAILURE),
     "dotnet": _preset(
         rb"--- End of " + _LINE,
         rb"---> " + _LINE,

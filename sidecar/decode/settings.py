@@ -38,8 +38,8 @@ class MultilineSettings(SettingsModel):
     model_config = ConfigDict(json_schema_extra=exactly_one_of("preset", "start", "continuation", "end"))
 
     preset: Annotated[str | None, SHOWN] = None
-    """`java`, `python`, `go`, `ruby`, `node`, `dotnet`, `php`, `rust`, `postgresql`, `mysql_slow`, `cri`, `docker`,
-    or `indent`, which joins indented lines to the line before them."""
+    """`java`, `python`, `go`, `ruby`, `elixir`, `node`, `dotnet`, `php`, `rust`, `postgresql`, `mysql_slow`, `cri`,
+    `docker`, or `indent`, which joins indented lines to the line before them."""
 
     start: str | None = None
     """Pattern of a line that starts an event (Python's `re`). It is matched against the first 512 bytes of a line."""

@@ -55,9 +55,10 @@ LANGUAGE_PATTERNS = {
     "java": rb"^(?:[ \t]+|! )at [\w$.<>/@]+\((?:[\w$]+\.(?:java|kt|scala|groovy):\d+|Native Method|Unknown Source)\)",
     "python": rb"^[ +|]*(?:Exception Group )?Traceback \(most recent call last\):\r?$",
     "go": rb"^goroutine \d+ \[|^panic: |^fatal error: ",
-    "ruby": rb"^[ \t]*(?:from )?[^ \n:]+\.rb:\d+:in ",
+    "ruby": rb"^(?:\[[^\]\n]+\] )?[ \t]*(?:from )?(?:[\w.-]+ \([\w.]+\) )?[^ \n:]+\.(?:rb|erb):\d+:in ",
     "node": rb"^[ \t]+at [^\n]*:\d+:\d+\)?\r?$",
     "dotnet": rb"^[ \t]+at [\w.`<>+\[\],]+\([^)\n]*\)(?: in [^\n]+:line \d+)?\r?$|^[ \t]*--- End of inner exception",
+    "elixir": rb"^[ \t]+\([\w.]+ [\w.-]+\) [^\n:]+:\d+: |^\*\* \(\w",
     "php": rb"^#\d+ (?:[^\n]*\.php\(\d+\)|\{main\}|\[internal function\])|PHP Stack trace:\r?$",
     "rust": rb"^thread '[^'\n]*' [^\n]*panicked at |^note: run with `RUST_BACKTRACE",
     "postgresql": rb"(?:DETAIL|HINT|QUERY|CONTEXT|LOCATION|STATEMENT):  ",
@@ -66,14 +67,20 @@ LANGUAGE_PATTERNS = {
 Matching takes time linear in the length of the line, whatever the line contains."""
 _TRACES = {
     "log4j": "java", "python": "python", "go": "go", "ruby": "ruby", "php": "php", "rust": "rust", "dotnet": "dotnet",
-    "postgresql": "postgresql",
+    "postgresql": "postgresql", "elixir": "elixir",
 }  # fmt: skip
 """Parser → preset for the multiline events of the programs whose logs it parses."""
 _PRINTED_JSON = re.compile(rb"^\{[ \t]*\r?$", re.MULTILINE)
 _PRINTED_JSON_MULTILINE = {"continuation": r"^[\s}]"}
 """Joins the lines of pretty-printed JSON objects, but not the lines of text between them."""
 
-_BLOCK_STARTS = (r"^=[A-Z]+ REPORT==== ", r"^Start-Date: \d", r"^API: \w+(?:\([^\n]*\))?$", r"^####<")
+_BLOCK_STARTS = (
+    r"^=[A-Z]+ REPORT==== ",
+    r"^Start-Date: \d",
+    r"^API: \w+(?:\([^\n]*\))?$",
+    r"^####<",
+    r"^\d{4}-\d\d-\d\d-\d\d\.\d\d\.\d\d\.\d{6}[+-]\d{3} ",
+)
 """Patterns for the first lines of events of several lines that do not begin with a time."""
 
 Multiline = str | dict[str, Any] | None

@@ -112,7 +112,7 @@ PARSERS: Mapping[str, Workload] = {
     "multiline java": Workload("traces", {"multiline": "java"}),
     **{
         f"multiline {name}": Workload(f"events_{name}", {"multiline": name}, says="plain")
-        for name in ("python", "indent", "go", "ruby", "node", "dotnet", "php", "rust", "postgresql")
+        for name in ("python", "indent", "go", "ruby", "elixir", "node", "dotnet", "php", "rust", "postgresql")
     },
     "multiline mysql_slow": Workload("mysql_slow", {"multiline": "mysql_slow"}, says="plain"),
     "multiline cri": Workload("parts_cri", {"parser": "cri", "multiline": "cri"}, says="parts"),

@@ -76,6 +76,31 @@ EVENTS = {
         "E, [2026-11-23T01:00:00.123456 #812] ERROR -- : closed (RuntimeError)\n/app/shop.rb:42:in `get'\n"
         "/app/shop.rb:7:in 'block in run'\n",
         "shop.rb:42:in 'Shop#get': closed (RuntimeError)\n",
+        "F, [2026-11-23T01:00:01.123456 #812] FATAL -- : [0a1b-2c]   \n"
+        "[0a1b-2c] ActionView::Template::Error (undefined method 'total' for nil):\n[0a1b-2c]     1: <h1>Order</h1>\n"
+        "[0a1b-2c]   \n[0a1b-2c] app/views/orders/show.html.erb:2:in '_app_views_orders_show'\n",
+        "I, [2026-11-23T01:00:02.123456 #812]  INFO -- : [0a1b-2c] open\n",
+        "F, [2026-11-23T01:00:03.123456 #812] FATAL -- :   \n"
+        "ActionView::Template::Error (undefined method 'total' for nil):\n    1: <h1>Order</h1>\n  \n"
+        "app/views/orders/show.html.erb:2:in '_app_views_orders_show'\n"
+        "actionview (8.0.1) lib/action_view/base.rb:281:in 'ActionView::Base#_run'\n",
+        "F, [2026-11-23T01:00:04.123456 #812] FATAL -- :   \n",
+        "ready (open)\n",
+    ],
+    "elixir": [
+        "01:00:00.123 [info] started\n",
+        "01:00:01.123 [error] GenServer Shop.Cart terminating\n** (RuntimeError) closed\n"
+        "    (shop 0.1.0) lib/shop/cart.ex:42: Shop.Cart.call/3\nLast message (from #PID<0.812.0>): :checkout\n"
+        "State: %Shop.Cart{\n  items: []\n}\nClient #PID<0.811.0> is alive\n\n"
+        "    (stdlib 5.2) gen.erl:240: :gen.do_call/4\n",
+        "01:00:02.123 [error] #PID<0.812.0> running ShopWeb.Endpoint (connection #PID<0.811.0>) terminated\n"
+        "Server: localhost:4000 (http)\nRequest: GET /cart\n** (exit) an exception was raised:\n"
+        "    ** (RuntimeError) closed\n        (shop 0.1.0) lib/shop.ex:42: Shop.get/1\n",
+        "01:00:03.123 [error] Task #PID<0.1.0> started from #PID<0.2.0> terminating\n** (RuntimeError) closed\n"
+        "    (shop 0.1.0) lib/shop.ex:42: Shop.get/1\nFunction: #Function<1.2/0 in Shop.run/0>\n    Args: []\n",
+        "01:00:04.123 [info] the shop was terminated\n",
+        "State: open\n",
+        "Request: GET /cart\n",
     ],
     "node": [
         "TypeError: x is not a function\n    at buy (/app/shop.js:3:5)\n    at main (/app/main.js:1:1) {\n"
@@ -85,6 +110,18 @@ EVENTS = {
         "2026-11-23T01:00:00.123Z error: failed\nError: closed\n    at buy (/app/shop.js:3:5)\n",
         "error: it is not an exception\n",
         "Error: nor is this\n",
+        "Server listening on http://localhost:3000\n",
+        "/app/cart.js:12\n    return items.reduce((sum, item) => sum + item.price, 0)\n                 ^\n\n"
+        "TypeError: Cannot read properties of undefined (reading 'reduce')\n    at total (/app/cart.js:12:18) {\n"
+        "  code: 'E_CART'\n}\n\nNode.js v24.11.1\n",
+        "listening on 80\n",
+        "node:internal/modules/cjs/loader:1215\n  throw err;\n  ^\n\nError: Cannot find module './shop'\n"
+        "Require stack:\n- /app/index.js\n    at Module._load (node:internal/modules/cjs/loader:1038:27)\n\n"
+        "Node.js v20.11.0\n",
+        "- the shop\n",
+        "file:///app/shop.mjs:3\nthrow new Error('closed')\n^\n\nError: closed\n    at file:///app/shop.mjs:3:7\n\n"
+        "Node.js v22.1.0\n",
+        "> shop@1.0.0 start\n",
         "bye\n",
     ],
     "dotnet": [
@@ -176,7 +213,7 @@ def test_events_of_several_threads_that_follow_one_another_are_not_glued(name: s
 DATED = re.compile(rb"^2026-11-23 10:00:\d\d ", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["indent", "java", "python", "go", "ruby", "node", "dotnet", "php"])
+@pytest.mark.parametrize("name", ["indent", "java", "python", "go", "ruby", "elixir", "node", "dotnet", "php"])
 @given(data=st.data())
 def test_no_event_has_the_first_lines_of_two_threads_however_these_write(name: str, data: st.DataObject) -> None:
     """Each thread writes lines with a time, and behind some of them what its language writes of a failure."""
@@ -297,7 +334,10 @@ def test_contradictory_settings_are_refused_with_the_reason(wrong: dict[str, str
 def test_no_line_makes_a_preset_slow(name: str) -> None:
     """Half a megabyte in one line, of everything that patterns repeat, takes no more than a moment."""
     grouping = MultilineSettings(preset=name).make_grouper(1 << 20)
-    for unit in (b"a.", b"a", b" ", b"(", b"#1 ", b"x: ", b"thread 'x' ", b"com.a$.", b"[1] PHP ", b"\t"):
+    for unit in (
+        b"a.", b"a", b" ", b"(", b"#1 ", b"x: ", b"thread 'x' ", b"com.a$.", b"[1] PHP ", b"\t", b"a.js", b"[1] ",
+        b" terminated", b"** (", b"::A", b"a (1) a.rb:1:in ",
+    ):  # fmt: skip
         data = unit * (500_000 // len(unit)) + b"\n"
         began = time.process_time()
         grouping.split_events(data + b"ok\n" + data)

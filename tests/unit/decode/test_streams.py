@@ -90,6 +90,22 @@ def test_a_stack_trace_is_joined_with_lines_of_the_other_stream_between_its_fram
 
 
 @pytest.mark.parametrize("name", WRITERS)
+def test_lines_with_parts_are_read_between_a_trace_whose_lines_have_parts(name: str) -> None:
+    lines = [
+        Written(0, ERR, False, "java.io.IOException: "), Written(1, OUT, False, "GET /a "),
+        Written(2, ERR, True, "closed"), Written(3, OUT, False, "HTTP/1.1 "),
+        Written(4, ERR, True, "\tat A.b(A.java:1)"), Written(5, OUT, True, "200"),
+        Written(6, OUT, True, "GET /b 200"), Written(7, ERR, False, "Caused by: x.Y: "),
+        Written(8, OUT, False, "GET /c "), Written(9, ERR, True, "no"), Written(10, ERR, False, "\tat A.c("),
+        Written(11, OUT, True, "404"), Written(12, ERR, True, "A.java:2)"), Written(13, OUT, True, "GET /d 200"),
+    ]  # fmt: skip
+    trace = "java.io.IOException: closed\n\tat A.b(A.java:1)\nCaused by: x.Y: no\n\tat A.c(A.java:2)"
+    assert messages(name, lines, multiline="java") == [
+        (ERR, trace), (OUT, "GET /a HTTP/1.1 200"), (OUT, "GET /b 200"), (OUT, "GET /c 404"), (OUT, "GET /d 200")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITERS)
 def test_a_custom_pattern_matches_the_message_and_not_what_the_runtime_writes(name: str) -> None:
     lines = [
         Written(0, OUT, True, "2026 a"), Written(1, ERR, True, "2026 x"), Written(2, OUT, True, "b"),
