@@ -284,6 +284,10 @@ LOGS: Mapping[str, Callable[[int, random.Random], Iterator[str]]] = {
         f"{_AT} app.rb:7:in 'order': {{message}} (RuntimeError)", "\tfrom app.rb:42:in 'block in run'",
         "\tfrom app.rb:41:in 'each'", "\tfrom app.rb:{number}:in '<main>'",
     ),
+    "events_elixir": _events(
+        f"{_AT} [error] GenServer Shop.Stock terminating", "** (RuntimeError) {message}",
+        "    (shop 0.1.0) lib/shop/stock.ex:{number}: Shop.Stock.handle_call/3", "Last message: :reserve",
+    ),
     "events_node": _events(
         f"{_AT} Error: {{message}}", "    at order (/app/shop.js:42:11)", "    at run (/app/shop.js:{number}:3) {{",
         "  code: 'ECONNRESET'", "}}",
@@ -325,7 +329,9 @@ _DATED = r"2026-"
 EVENTS: Mapping[str, str] = {
     "traces": _DATED,
     "mysql_slow": r"# Time: ",
-    **dict.fromkeys((f"events_{name}" for name in ("python", "indent", "ruby", "node", "dotnet", "php")), _DATED),
+    **dict.fromkeys(
+        (f"events_{name}" for name in ("python", "indent", "ruby", "elixir", "node", "dotnet", "php")), _DATED
+    ),
     "events_go": r"2026-|panic: ",
     "events_rust": r"thread '",
     "events_postgresql": r"2026-[^\n]* ERROR: ",

@@ -33,6 +33,7 @@ _MODULES = {
     "bind": "servers:BIND",
     "auditd": "systems:AUDITD",
     "logcat": "systems:LOGCAT",
+    "esp": "systems:ESP",
     "suricata": "security:SURICATA",
     "weblogic": "application_servers:WEBLOGIC",
     "websphere": "application_servers:WEBSPHERE",

@@ -17,7 +17,7 @@ from sidecar.parse.formats.pieces import (
     ZONE,
 )  # fmt: skip
 from sidecar.parse.row_templates import decimal_field, number_field, text_field
-from sidecar.parse.time.date_shapes import local_time
+from sidecar.parse.time.date_shapes import local_time, utc_time
 
 _LEVELS = {
     "X": "emergency", "A": "alert", "C": "critical", "E": "error", "W": "warning", "N": "notice", "I": "info",
@@ -37,9 +37,13 @@ _SOURCE = r"(?P<file>[\w/-]++\.(?:cc?|cpp|h)):(?P<line>\d{1,9})"
 
 
 def _to_iso(text: str, year: str, now: float) -> str:
-    """Return a time such as 20261123:010000 in ISO 8601, and any other as `local_time` does."""
+    """Return a time such as 20261123:010000, or that of Db2 in ISO 8601, and any other as `local_time`
+    does.
+    """
     if text[8:9] == ":" and text[:8].isdigit():
         text = f"{text[:8]}T{text[9:]}"
+    if text[10:11] == "-" and text[:4].isdigit():
+        return utc_time(f"{text[:10]} {text[11:19].replace('.', ':')}{text[19:26]}", int(text[26:]), now)
     return local_time(text, year, now)
 
 
@@ -115,6 +119,13 @@ DAEMONS = LogFormat(
         rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}) \[{PID}\] {NO_LEVEL}{MESSAGE}",
         rf"{ISO}: \((?P<file>[\w/-]++\.c)\.(?P<line>\d{{1,9}})\) {MESSAGE}",
         rf"(?P<time>1\d{{9}}|{DAY}T{CLOCK}): {NO_LEVEL}{MESSAGE}",
+        # Netdata until 1.43; LXC; Db2, an event of several lines.
+        rf"{ISO}: (?P<process>[\w.-]++):? {_UPPER_LEVEL} *: (?:(?P<thread>[\w.\[\]-]++) : )?{MESSAGE}",
+        rf"(?P<process>lxc[\w-]*+) (?:(?P<container>[^ \n]++) )?(?P<time>\d{{14}})\.(?P<fraction>\d{{3}}) "
+        rf"{_UPPER_LEVEL} +(?P<logger>\w++) - (?P<file>[\w./-]++):(?P<function>\w++):(?P<line>\d{{1,9}}) - {MESSAGE}",
+        r"(?P<time>\d{4}-[01]\d-[0-3]\d-[0-2]\d\.[0-5]\d\.[0-6]\d\.\d{6}[+-]\d{3}) (?P<extra>[EI]\d++[A-Z]\d++) +"
+        r"LEVEL: (?P<level>[A-Z][a-z]++)(?: \((?P<logger>[A-Z]++)\))?\n"
+        rf"(?=PID +: {PID} [^\n]*\bPROC +: (?P<process>[^\n]+)\n){MESSAGE}",
     ),
     (
         text_field("message", "message", str.strip),
@@ -124,6 +135,7 @@ DAEMONS = LogFormat(
         decimal_field("process.uptime", "uptime"),
         text_field("user.name", "user"),
         text_field("daemons.connection", "connection"),
+        text_field("container.name", "container"),
         number_field("samba.verbosity", "verbosity"),
         text_field("log.level", "level", lambda level: _LEVELS.get(level, level.lower())),
         text_field("log.logger", "logger"),
@@ -172,6 +184,10 @@ DAEMONS = LogFormat(
         "2026/11/23 01:00:00 [812] rsync on shop/ from web-1 (203.0.113.7)",
         "2026-11-23 01:00:00: (server.c.1939) server started (lighttpd/1.4.73)",
         "1795395600: New connection from 203.0.113.7:51234 on port 1883.",
+        "2026-11-23 01:00:00: netdata ERROR : PLUGIN[proc] : Cannot open file '/proc/net/stat/nf_conntrack'",
+        "lxc-start shop 20261123010000.123 ERROR    start - ../src/lxc/start.c:lxc_spawn:1741 - Failed to start",
+        "2026-11-23-02.00.00.123456+060 I1234E567            LEVEL: Warning\n"
+        "PID     : 812                  TID : 140223          PROC : db2sysc 0\nMESSAGE : log file is full",
     ),
 )
 """Log files of the programs that the comments name. What they send to syslog is read by `syslog`."""

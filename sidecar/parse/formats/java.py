@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from sidecar.parse.addresses import address_field
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, LEVEL, MESSAGE, MONTH, PID
+from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, LEVEL, MESSAGE, MONTH, NO_STATE, PID
 from sidecar.parse.row_templates import json_field, number_field, text_field
 
 _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
@@ -16,6 +17,8 @@ _FULL_CLASS = r"(?:[a-z]\w*+\.){2,}+[A-Z][\w$]*+"
 _TRACE = r"(?P<trace>[0-9a-f]{16,32})-(?P<span>[0-9a-f]{16})"
 _NO_TRACE = r"(?![0-9a-f]{16,32}-[0-9a-f]{16}\])"
 _SINGLE_LINE = r"[^\n]*"
+_BEFORE_LEVEL = rf"(?:(?! {LEVEL.replace('?P<level>', '?:')} )[^\[\n]){{1,200}}+"
+_LETTERS = {"C": "critical", "E": "error", "A": "notice", "I": "info", "D": "debug"}
 
 LOG4J = LogFormat(
     "log4j or logback",
@@ -25,8 +28,8 @@ LOG4J = LogFormat(
         rf"\[ *+{_NO_TRACE}(?P<thread>[^\]\n]++)\] (?:\[(?:{_TRACE}|[ -]*+)\] )?"
         rf"(?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
         rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {LEVEL} +(?P<logger>[^ \n]++) +(?:--|-|:) *{MESSAGE}",
-        rf"{_CLOCK} +{LEVEL} +(?:\[(?!{_NAME_AND_CODE})(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\[\n][^ :\n]*+) *"
-        rf"(?:\[\] *)?(?:--|-|:) +"
+        rf"{_CLOCK} +{LEVEL} +(?:\[(?!{_NAME_AND_CODE})(?P<thread>[^\]\n]*+)\] )?{NO_STATE}"
+        rf"(?P<logger>[^ :(\[\n][^ :\n]*+) *(?:\[\] *)?(?:--|-|:) +"
         rf"{MESSAGE}",
         # Spring Boot 2 with tracing: the trace is before the process id.
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} \[(?P<app>[^,\]\n]*+),(?P<trace>[0-9a-f]*+),(?P<span>[0-9a-f]*+)"
@@ -66,7 +69,7 @@ LOG4J = LogFormat(
         rf"(?P<thread>[^|\n]++)",
         # log4j with the line, as in its tutorials; Log4j 2 about itself.
         rf"{ISO}{FRACTION} +{LEVEL} +(?P<logger>[\w$.]++):(?P<line>\d{{1,9}}) - {MESSAGE}",
-        rf"{ISO}{FRACTION} (?P<thread>main) {LEVEL} {MESSAGE}",
+        rf"{ISO}{FRACTION} (?P<thread>main) {LEVEL} (?! *\[\w++\.){MESSAGE}",
         # Minecraft.
         rf"\[(?P<time>{CLOCK})\] \[(?P<thread>[^\]/\n]++)/{LEVEL}\](?: \[(?P<logger>[^\]\n]++)\])?: {MESSAGE}",
         # Cassandra.
@@ -101,6 +104,15 @@ LOG4J = LogFormat(
         rf"\[{ISO}{FRACTION}{_ZONE}?\] +\[(?P<thread>[^\]\n]++)\] {LEVEL} +(?P<logger>{_CLASS}) +(?:-|:) {MESSAGE}",
         rf"{_CLOCK} +{LEVEL} +\[(?P<logger>[a-z]\w*+(?:\.\w++)++)\] (?!\(){MESSAGE}",
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +(?:\[(?P<thread>[^\]\n]++)\] +)?(?P<logger>{_FULL_CLASS}) {MESSAGE}",
+        # Jira, with the request and its user or without; Confluence; QuestDB.
+        rf"{ISO}{FRACTION}{_ZONE}? (?P<thread>{_BEFORE_LEVEL}) {LEVEL} +(?:(?P<user>[^ \[\n]++)"
+        r"(?: (?P<extra>\d{1,9}x\d{1,9}x\d{1,9} [^ \n]++(?: -| [^ ,\n]++,[^ \n]++)?+)"
+        r"(?: (?P<client>[0-9a-fA-F.:]++))? (?P<path>/[^ \n]*+))?+ +)?+"
+        rf"\[(?P<logger>\w++(?:\.[\w$*-]++)++)\] {MESSAGE}",
+        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\[(?P<thread>[^\]\n]++)\] \[(?P<logger>\w++(?:\.[\w$*-]++)++)\] "
+        rf"{MESSAGE}",
+        rf"{ISO}\.(?P<fraction>\d{{6}})(?P<zone>Z) (?P<level>[CEAID]) (?P<logger>[a-z]\w*+(?:[.-][\w$]++)++) "
+        rf"{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -112,7 +124,9 @@ LOG4J = LogFormat(
         text_field("trace.id", "trace"),
         text_field("span.id", "span"),
         text_field("zookeeper.server_id", "myid"),
-        text_field("log.level", "level", str.lower),
+        address_field("source.address", "client"),
+        text_field("url.original", "path"),
+        text_field("log.level", "level", lambda level: _LETTERS.get(level, level.lower())),
         text_field("log.logger", "logger"),
         text_field("log.origin.file.name", "file"),
         number_field("log.origin.file.line", "line"),
@@ -160,6 +174,10 @@ LOG4J = LogFormat(
         "[2026-11-23T01:00:00.123+0000] [main] INFO  com.google.gerrit.pgm.Daemon : Gerrit Code Review ready",
         "2026-11-23 01:00:00,123 INFO  [org.apache.activemq.artemis.core.server] AMQ221007: Server is now active",
         "2026-11-23 01:00:00,123 INFO [main] org.apache.nifi.NiFi Launching NiFi...",
+        "2026-11-23 01:00:00,123+0000 http-nio-8080-exec-1 ERROR ann 60x42x1 0a1b2c 203.0.113.7 /secure/Cart.jspa "
+        "[c.a.jira.web.Cart] failed",
+        "2026-11-23 01:00:00,123 ERROR [http-nio-8090-exec-2] [atlassian.confluence.pages.Cart] failed",
+        "2026-11-23T01:00:00.123456Z I i.q.c.http.HttpServer listening on 0.0.0.0:9000",
     ),
 )
 """Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -

@@ -5,10 +5,20 @@ from __future__ import annotations
 from sidecar.parse.format_parser import LogFormat
 from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, MESSAGE, MONTH, NO_LEVEL, OFFSET, PID, ZONE
 from sidecar.parse.row_templates import number_field, text_field
+from sidecar.parse.time.date_shapes import local_time, utc_time
 
 _LEVEL = r"(?P<level>(?i:trace|debug|verbose|silly|http|info|log|notice|warn|warning|error|fatal|crit|critical))"
 _US_TIME = r"(?P<time>(?:0?[1-9]|1[0-2])/[0-3]?\d/\d{4}, (?:0?[1-9]|1[0-2]):[0-5]\d:[0-6]\d[ \u202f][AP]M)"
 _NAME = r"(?P<logger>[^\]\n]++)"
+_METEOR_TIME = r"\d{8}-[0-2]\d:[0-5]\d:[0-6]\d\.\d{3}\(-?\d{1,2}(?:\.\d{1,2})?\)"
+_LEVELS = {"log": "info", "LOG": "info", "D": "debug", "I": "info", "W": "warn", "E": "error", "F": "fatal"}
+
+
+def _node_time(text: str, year: str, now: float) -> str:
+    """Return a time of Meteor, whose zone is in hours, in UTC, and any other as `local_time` does."""
+    clock, bracket, hours = text.rstrip(")").partition("(")
+    return utc_time(clock, 60 * float(hours), now) if bracket else local_time(text, year, now)
+
 
 NODE = LogFormat(
     "loggers of Node.js",
@@ -28,14 +38,21 @@ NODE = LogFormat(
         rf"(?P<logger>[A-Za-z]\w*+):{_LEVEL} +{ISO}: {MESSAGE}",
         # The module `debug`, without a terminal.
         rf"{ISO}{FRACTION}Z (?P<logger>[a-zA-Z][\w-]*+(?::[a-zA-Z][\w-]*+)++) {MESSAGE}",
+        # Verdaccio; Meteor.
+        rf" {{0,3}}(?P<level>fatal|error|warn|http|info|debug|trace) *(?:--- |(?=(?:-->|<--) )){MESSAGE}",
+        rf"(?P<level>[DIWEF])(?P<time>{_METEOR_TIME})[?!]? (?:\((?P<file>[\w./-]+\.js):(?P<line>\d{{1,9}})\) )?"
+        rf"{MESSAGE}",
     ),
     (
         text_field("message", "message"),
         number_field("process.pid", "pid"),
         text_field("node.machine", "machine"),
-        text_field("log.level", "level", lambda level: "info" if level.lower() == "log" else level.lower()),
+        text_field("log.level", "level", lambda level: _LEVELS.get(level, level.lower())),
         text_field("log.logger", "logger"),
+        text_field("log.origin.file.name", "file"),
+        number_field("log.origin.file.line", "line"),
     ),
+    to_iso=_node_time,
     examples=(
         "[Nest] 812  - 11/23/2026, 1:00:00 AM     LOG [NestFactory] Starting Nest application...",
         "[2026-11-23T01:00:00.123Z]  INFO: shop/812 on web-1: listening",
@@ -47,6 +64,8 @@ NODE = LogFormat(
         "[11/23/2026, 1:00:00 AM] [Hue] Lamp is on",
         "Zigbee2MQTT:info  2026-11-23 01:00:00: Connected to MQTT server",
         "2026-11-23T01:00:00.123Z express:router dispatching GET /",
+        " http --> 200, req: 'GET https://registry.example/shop' (streaming)",
+        "I20261123-02:00:00.123(1)? listening",
     ),
 )
 """The layouts of the loggers and programs that the comments name, as they write them to a file or a container log."""

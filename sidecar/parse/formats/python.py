@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from sidecar.parse.addresses import address_field
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, MESSAGE, MONTH, PID, PORT, STATUS, ZONE
+from sidecar.parse.formats.pieces import (
+    CLOCK,
+    DAY,
+    FRACTION,
+    ISO,
+    MESSAGE,
+    MONTH,
+    NO_LEVEL,
+    NO_STATE,
+    PID,
+    PORT,
+    STATUS,
+    ZONE,
+)  # fmt: skip
 from sidecar.parse.row_templates import number_field, text_field
 
 _LEVEL = (
     r"(?P<level>TRACE|DEBUG|INFO|SUCCESS|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE|FINER|FINEST)"
 )
-_LETTERS = {"D": "debug", "I": "info", "W": "warning", "E": "error", "C": "critical"}
+_SHORT_LEVELS = {
+    "D": "debug", "I": "info", "W": "warning", "E": "error", "C": "critical",
+    "CRIT": "critical", "ERRO": "error", "DEBG": "debug", "TRAC": "trace", "BLAT": "trace",
+}  # fmt: skip
 _ANY_LEVEL = r"(?P<level>(?i:trace|debug|info|success|notice|warn|warning|error|fatal|critical|exception))"
 _REQUEST = r'"(?P<method>[A-Z]++) (?P<path>[^ "\n]++) HTTP/(?P<version>[\d.]{1,8})"'
 
@@ -18,7 +34,7 @@ PYTHON = LogFormat(
     "Python's logging",
     (
         rf"{ISO}{FRACTION} +- +(?P<logger>[^ \n]++) +- +{_LEVEL} +- +{MESSAGE}",
-        rf"{ISO}{FRACTION} +\[?{_LEVEL}\]? +(?P<logger>[^ :\n]++): {MESSAGE}",
+        rf"{ISO}{FRACTION} +\[?{_LEVEL}\]? +{NO_STATE}(?P<logger>[^ :\n]++): {MESSAGE}",
         rf"{_LEVEL}:(?P<logger>[^ :\n]++):{MESSAGE}",
         # uvicorn: requests, and other messages.
         rf"{_LEVEL}: +(?P<client>[0-9a-fA-F.:\[\]]+?):{PORT} - {_REQUEST} {STATUS}(?: (?P<reason>[A-Za-z][^\n]*+))?",
@@ -72,10 +88,14 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION} +\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}(?: *+\])?:? +{MESSAGE}",
         rf"\[?{ISO}{FRACTION}\]? +- +{_LEVEL} +- +{MESSAGE}",
         rf"\[?{ISO}{FRACTION}{ZONE}?\]? +\[?{_LEVEL}(?: *+\])?:? +(?:- +)?{MESSAGE}",
+        # Supervisor; level and message, as in Luigi; RQ.
+        rf"{ISO}{FRACTION} (?P<level>CRIT|ERRO|DEBG|TRAC|BLAT) {MESSAGE}",
+        rf"{_LEVEL}: (?! ){MESSAGE}",
+        rf"(?P<time>{CLOCK}) (?!\[|[AP]M\b){NO_LEVEL}{MESSAGE}",
     ),
     (
         text_field("message", "message"),
-        text_field("log.level", "level", lambda level: _LETTERS.get(level, level.lower())),
+        text_field("log.level", "level", lambda level: _SHORT_LEVELS.get(level, level.lower())),
         text_field("log.logger", "logger"),
         number_field("process.pid", "pid"),
         number_field("process.thread.id", "thread"),
@@ -128,6 +148,9 @@ PYTHON = LogFormat(
         "2026-11-23 01:00:00,123 shop.db WARNING slow",
         "2026-11-23 01:00:00,123 - ERROR - could not connect",
         "2026-11-23 01:00:00,123 ERROR could not connect: timeout",
+        "2026-11-23 01:00:00,123 CRIT Supervisor is running as root",
+        "INFO: Informed scheduler that task   Ship__99914b932b   has status   PENDING",
+        "01:00:00 default: shop.ship(42) (0a1b-2c3d)",
     ),
 )
 """`logging.BASIC_FORMAT`; the format of Python's logging HOWTO, with ` - ` between time, name, level and message;

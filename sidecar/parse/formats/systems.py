@@ -1,4 +1,4 @@
-"""Logs of the kernel, its audit system, package managers and Android."""
+"""Logs of the kernel, its audit system, package managers, Android and microcontrollers."""
 
 from __future__ import annotations
 
@@ -113,3 +113,36 @@ LOGCAT = LogFormat(
     ),
 )
 """The formats `threadtime` (the default), `time` and `brief` of Android's logcat."""
+
+_ESP_LEVELS = {
+    "E": "error",
+    "W": "warning",
+    "I": "info",
+    "C": "config",
+    "D": "debug",
+    "V": "verbose",
+    "VV": "verbose",
+}
+
+ESP = LogFormat(
+    "ESP-IDF or ESPHome",
+    (
+        rf"\[(?P<time>{CLOCK}){FRACTION}\]\[(?P<level>[EWICDV]|VV)\]\[(?P<logger>[\w.-]++)"
+        rf"(?::(?P<line>\d{{1,9}}))?\]: {MESSAGE}",
+        rf"(?P<level>[EWIDV]) \((?P<uptime>\d{{1,12}})\) (?P<logger>[\w./-]++): {MESSAGE}",
+        rf"(?P<level>[EWIDV]) \((?P<time>{CLOCK})\.(?P<fraction>\d{{3}})\) (?P<logger>[\w./-]++): {MESSAGE}",
+    ),
+    (
+        text_field("message", "message"),
+        number_field("esp.uptime_ms", "uptime"),
+        text_field("log.level", "level", lambda letter: _ESP_LEVELS[letter]),
+        text_field("log.logger", "logger"),
+        number_field("log.origin.file.line", "line"),
+    ),
+    examples=(
+        "[01:00:00][D][sensor:094]: 'Temperature': Sending state 21.5 \u00b0C with 1 decimals of accuracy",
+        "I (1234) wifi: connected with shop",
+        "W (01:00:00.123) wifi: beacon lost",
+    ),
+)
+"""The log library of ESP-IDF, with the milliseconds since the start or the time of day, and that of ESPHome."""

@@ -85,6 +85,19 @@ def local_time(text: str, year: str, now: float) -> str:
     return _convert(_all_shapes(), text, year, now)
 
 
+def utc_time(text: str, offset_minutes: float, now: float) -> str:
+    """Return the time that a known program wrote, with a fraction and this offset from UTC, in ISO 8601 with `Z`.
+
+    Return "" if the text is not a time.
+    """
+    head, point, fraction = text.rpartition(".")
+    try:
+        utc = datetime.fromisoformat(local_time(head, "", now)) - timedelta(minutes=offset_minutes)
+    except (ValueError, OverflowError):
+        return ""
+    return f"{utc.isoformat()}{point}{fraction}Z"
+
+
 class DateText:
     """Converts timestamps in any unambiguous notation, with or without a zone."""
 

@@ -47,6 +47,23 @@ def test_a_line_has_its_time_its_level_and_its_fields(case: dict[str, Any]) -> N
 
 
 LOOKALIKES = [
+    ("log4j", "2026-11-23 01:00:00,123 INFO spawned: 'shop' with pid 812"),
+    ("log4j", "2026-11-23 01:00:00,123 the shop is in ERROR state [shop] open"),
+    (
+        "log4j",
+        "2026-11-23 01:00:00,123 http-1 ERROR ann 60x42x1 0a1b2c 203.0.113.777 /cart [c.a.jira.web.Cart] failed",
+    ),
+    ("log4j", "2026-11-23T01:00:00.123456Z I think that the shop is open"),
+    ("node", " warning --- the shop is open"),
+    ("node", "info: --- the shop is open"),
+    ("node", "I20261123 01:00:00.123 the shop is open"),
+    ("python", "INFO:  the shop is open"),
+    ("python", "01:00:00 PM the shop is open"),
+    ("daemons", "2026-11-23 01:00:00: the shop ERROR : open"),
+    ("daemons", "lxc 2026112301 ERROR the shop is open"),
+    ("daemons", "2026-11-23-02.00.00.123456+060 the shop is open"),
+    ("esp", "I (think) the shop: open"),
+    ("esp", "[01:00:00][X][shop:1]: open"),
     ("rust", "01:00:00 [INFOS] the shop is open"),
     ("rust", "INFO [shop] the shop is open"),
     ("weblogic", "####<see below> <Info> the shop is open"),
