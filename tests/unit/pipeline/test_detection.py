@@ -288,6 +288,22 @@ def test_the_first_line_says_what_is_read_and_notes_say_what_is_ignored(
     assert "the time of reading is used" in shown("[INFO] plugin/ready: ok\n")[1]
 
 
+def test_a_log_of_cloudfront_has_the_names_of_its_directive(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = "date time x-edge-location sc-bytes c-ip cs-method sc-status cs(User-Agent)"
+    row = "2026-11-23\t01:00:0{}\tFRA2-C1\t4812\t203.0.113.7\tGET\t200\tcurl/8.5"
+    log = f"#Version: 1.0\n#Fields: {names}\n" + "".join(f"{row.format(second)}\n" for second in range(4))
+    (tmp_path / "app.log").write_text(log)
+    found = proposal(tmp_path / "app.log", capfd)
+    (tmp_path / "sidecar.yaml").write_text(json.dumps(found["configuration"]))
+    assert main(["explain", str(tmp_path / "app.log"), "--config", str(tmp_path / "sidecar.yaml"), "--json"]) == 0
+    documents = [json.loads(json.loads(line)["document"]) for line in capfd.readouterr().out.splitlines()]
+    last = documents[-1]
+    assert last["@timestamp"] == "2026-11-23T01:00:03Z"
+    assert (last["c-ip"], last["sc-status"], last["cs(User-Agent)"]) == ("203.0.113.7", 200, "curl/8.5")
+
+
 def test_one_pair_per_line_is_not_logfmt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exported = "__REALTIME_TIMESTAMP=1795395600123456\nPRIORITY=6\nMESSAGE=ready\n\n"
     assert pipeline_of(tmp_path, capsys, exported * 3)["parser"] == "plain"
