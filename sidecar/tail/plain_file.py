@@ -24,6 +24,9 @@ blocks on disk plus these bytes. btrfs stores 128 KiB in at least 4 KiB."""
 _MIN_WINDOW, _FIRST_READ_FORWARD = 1 << 16, 1 << 12
 """Number of bytes to read at a time to find the end of the content, and in the first read after the known end."""
 
+_MAX_NUL_IN_CHARACTER = 3
+"""Maximum NUL bytes at the end of a character: three in UTF-32, one in UTF-16."""
+
 _MAX_READ_FORWARD, _MAX_READ_BACK = 1 << 20, 64 << 20
 """Maximum bytes to read in one call of `find`: after the known end, and from the end of the file backwards."""
 
@@ -142,7 +145,7 @@ class _ContentEnd:
         if stamp != self._stamp:
             self._stamp, self._nul_from = stamp, size
         with suppress(OSError):  # the reader will get the same error and report it
-            if not self._read_forward():
+            if not self._read_forward(size):
                 self._read_back()
             self.is_searched = self._nul_from <= self._end
         return self._end
@@ -152,13 +155,18 @@ class _ContentEnd:
             return offset >= 0 and os.pread(self._fd, 1, offset) == b"\0"
         return False
 
-    def _read_forward(self) -> bool:
+    def _read_forward(self, size: int) -> bool:
         """Move the known end after new content. Return True if there is new content and NUL bytes follow it."""
         length, start = _FIRST_READ_FORWARD, self._end
         while self._end < start + _MAX_READ_FORWARD:
-            content = strip_nul(os.pread(self._fd, length, self._end))
+            data = os.pread(self._fd, length, self._end)
+            content = strip_nul(data)
+            is_last = self._end + len(data) >= size
             self._end += len(content)
-            if len(content) < length:
+            if is_last:
+                self._nul_from = min(self._nul_from, self._end)
+            has_ended = is_last or len(data) < length  # the file may have become shorter since
+            if has_ended or len(data) - len(content) > _MAX_NUL_IN_CHARACTER:
                 return self._end > start
             length = min(2 * length, _MIN_WINDOW)
         return False

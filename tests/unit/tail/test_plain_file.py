@@ -58,6 +58,22 @@ def test_nul_bytes_at_the_end_do_not_count(tmp_path: Path, content: bytes, size:
         assert file.has_bytes(len(content))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32-le"])
+@pytest.mark.parametrize("lines", [1, 1_000, 100_000])
+def test_the_last_character_of_a_file_may_end_with_nul_bytes(tmp_path: Path, encoding: str, lines: int) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("one line of an application\n" * lines, encoding=encoding)
+    whole = path.stat().st_size
+    with opened(path) as file:
+        status = file.status()
+        nul = len("\n".encode(encoding)) - 1
+        assert (status.size, status.is_final) == (whole - nul, True)
+        with path.open("a", encoding=encoding) as more:
+            more.write("another line\n" * lines)
+        grown, is_final = path.stat().st_size, file.status().is_final
+        assert (file.status().size, is_final) == (grown - nul, True)
+
+
 def test_reserved_space_that_is_filled_in_place_and_cut_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(bytes(4 * MIB))
