@@ -2,55 +2,23 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from threading import Event, Thread
-
-import pytest
 
 from tests.support.processes import eventually, running
 
-MOST = 4096
+_WITHOUT_INOTIFY = (
+    "unshare", "--user", "--map-root-user",
+    "sh", "-c", 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"', "sh",
+)  # fmt: skip
+"""The limit is that of a new user namespace, so other processes keep their notifications."""
 
 
-@pytest.fixture
-def no_inotify_left() -> Iterator[None]:
-    """All inotify instances that this user may have are taken.
-
-    So are those that become free meanwhile: the kernel gives back what a process had some time after its end.
-    """
-    libc = ctypes.CDLL(None)
-    taken: list[int] = []
-
-    def take() -> None:
-        while len(taken) < MOST and (fd := libc.inotify_init1(os.O_CLOEXEC)) >= 0:
-            taken.append(fd)
-
-    def go_on_taking() -> None:
-        while not is_over.wait(0.005):
-            take()
-
-    take()
-    assert len(taken) < MOST, "the limit of instances (fs.inotify.max_user_instances) was never reached"
-    is_over = Event()
-    taker = Thread(target=go_on_taking)
-    taker.start()
-    yield
-    is_over.set()
-    taker.join()
-    for fd in taken:
-        os.close(fd)
-
-
-@pytest.mark.usefixtures("no_inotify_left")
 def test_without_inotify_new_files_are_found_by_looking_and_it_says_so_once(tmp_path: Path) -> None:
     out, own_log = tmp_path / "logs.db", tmp_path / "own.log"
     arguments = (f"{tmp_path}/*.txt", "--to", f"sqlite:///{out}", "--state-dir", f"{tmp_path}/state")
-    with running(own_log, *arguments):
+    with running(own_log, *arguments, wrapper=_WITHOUT_INOTIFY):
         eventually(lambda: "notifications_unavailable" in own_log.read_text(), "it says so")
         for name in ("a.txt", "b.txt"):
             (tmp_path / name).write_text("line\n")

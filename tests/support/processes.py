@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,11 +23,16 @@ def sidecar(*arguments: str, timeout: float = 60, **environ: str) -> subprocess.
 
 
 @contextmanager
-def running(log: Path, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A sidecar that runs until the block ends; what it says of itself is appended to `log`."""
+def running(
+    log: Path, *arguments: str, wrapper: Sequence[str] = (), **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A sidecar that runs until the block ends; what it says of itself is appended to `log`.
+
+    A wrapper is a command that becomes the command that follows it.
+    """
     with log.open("ab") as own_log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sidecar", "run", *arguments], env={**ENVIRON, **environ},
+            [*wrapper, sys.executable, "-m", "sidecar", "run", *arguments], env={**ENVIRON, **environ},
             stdin=subprocess.DEVNULL, stdout=own_log, stderr=own_log,
         )  # fmt: skip
         try:
