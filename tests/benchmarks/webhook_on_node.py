@@ -39,8 +39,7 @@ def install(cluster: Cluster) -> None:
     )
     cluster.kubectl("create", "namespace", NAMESPACE)
     cluster.kubectl("label", "namespace", NAMESPACE, "log-sidecar/injection=enabled")
-    account = ("get", "serviceaccount", "default", f"--namespace={NAMESPACE}")
-    wait("Pods may be created", lambda: cluster.kubectl(*account))
+    wait("Pods may be created", lambda: cluster.get("serviceaccounts", "default", NAMESPACE))
     wait("it is asked", lambda: "initContainers" in cluster.admit(NAMESPACE, pod()).pod["spec"])
 
 
@@ -88,7 +87,7 @@ def quantiles(text: str) -> dict[str, float]:
 
 def replicas(cluster: Cluster) -> list[str]:
     """Return the names of the Pods of the webhook."""
-    return [item["metadata"]["name"] for item in cluster.get("pods", "--namespace=log-sidecar")["items"]]
+    return [item["metadata"]["name"] for item in cluster.get("pods", namespace="log-sidecar")["items"]]
 
 
 def histograms(cluster: Cluster) -> dict[str, Counter[float]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-import urllib.error
 
 from sidecar.inject import names
 from sidecar.inject.addition import apply
 from sidecar.inject.plan import plan
 from sidecar.inject.policy import Api, build_policies
 from sidecar.inject.settings import InjectionSettings
+from tests.kubernetes.cluster.api import ClusterError
 from tests.kubernetes.cluster.cluster import Admitted, Cluster, Object, wait
 from tests.kubernetes.cluster.manifests import SIDECAR, SIDECAR_IMAGE
 from tests.support.pods import TABLE, pod
@@ -66,7 +66,7 @@ class Admission:
         """Whether both policies are the new ones: a new one may refuse the image that the old one adds."""
         try:
             return image_of(self.admit(pod()).pod) == self.settings.image
-        except urllib.error.HTTPError:
+        except ClusterError:
             return False
 
     def _kubectl(self, *arguments: str) -> None:
@@ -85,8 +85,8 @@ class Admission:
         """Why the Pod is refused; empty if it is not."""
         try:
             self.admit(item)
-        except urllib.error.HTTPError as error:
-            return str(json.load(error)["message"])
+        except ClusterError as error:
+            return str(error)
         return ""
 
 

@@ -8,10 +8,8 @@ import json
 import os
 import pty
 import select
-import ssl
 import subprocess
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
+from tests.kubernetes.cluster.api import GROUPS, Api, ClusterError
 from tests.support.servers import ComponentMissing
 from tests.support.servers.real_elasticsearch import cache
 
@@ -91,7 +90,7 @@ class Cluster:
     """The node, as its administrator sees it."""
 
     def __init__(self, home: Path) -> None:
-        self.home = home
+        self.home, self.api = home, Api(home)
         self.environ = {
             **os.environ,
             "KUBECONFIG": str(home / "conf/admin.kubeconfig"),
@@ -116,29 +115,23 @@ class Cluster:
             timeout=120,
         )
         if done.returncode:
-            raise KubectlFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
+            raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
     def admit(self, namespace: str, item: Object) -> Admitted:
-        """What the API server would make of a Pod; nothing is created. Raises `HTTPError` when it is refused."""
-        access = yaml.safe_load((self.home / "conf/admin.kubeconfig").read_text())
-        url = f"{access['clusters'][0]['cluster']['server']}/api/v1/namespaces/{namespace}/pods?dryRun=All"
-        headers = {
-            "Authorization": f"Bearer {access['users'][0]['user']['token']}",
-            "Content-Type": "application/json",
-        }
-        trust = ssl.create_default_context(cafile=self.home / "pki/ca.crt")
-        data = json.dumps({"apiVersion": "v1", "kind": "Pod", **item}).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers), context=trust, timeout=30) as answer:
-            return Admitted(json.load(answer), answer.headers.get_all("Warning") or [])
+        """What the API server would make of a Pod; nothing is created. Raises `ClusterError` when it is refused."""
+        return Admitted(*self.api.admit(namespace, item))
 
     def shell(self, script: str) -> None:
         """Run a script on the node, as root."""
         _node("in", "sh", "-c", script)
 
-    def get(self, *arguments: str) -> Object:
-        """An object, or a list of objects, as the API has it now."""
-        found: Object = json.loads(self.kubectl("get", *arguments, "--output=json"))
+    def get(self, kind: str, name: str = "", namespace: str = "", **labels: str) -> Object:
+        """An object, or the objects of a kind with these labels, as the API has them now."""
+        places = ["namespaces", namespace] if namespace else []
+        path = "/".join([GROUPS.get(kind, "api/v1"), *places, kind, *([name] if name else [])])
+        selector = ",".join(f"{key.replace('_', '-')}={value}" for key, value in labels.items())
+        found: Object = json.loads(self.api.get(path, **({"labelSelector": selector} if labels else {})))
         return found
 
     def signal(self, container_id: str, name: str) -> None:
@@ -155,7 +148,7 @@ class Cluster:
         name = f"test-{uuid.uuid4().hex[:8]}"
         self.kubectl("create", "namespace", name)
         space = Namespace(self, name)
-        wait("its service account", lambda: self.kubectl("get", "serviceaccount", "default", f"--namespace={name}"))
+        wait("its service account", lambda: self.get("serviceaccounts", "default", name))
         try:
             yield space
         finally:
@@ -168,10 +161,6 @@ class Admitted(NamedTuple):
 
     pod: Object
     warnings: list[str]
-
-
-class KubectlFailed(Exception):
-    """kubectl ended with an error; says which command and why."""
 
 
 class Namespace:
@@ -189,22 +178,21 @@ class Namespace:
 
     def get(self, kind: str, name: str) -> Object:
         """An object as the API has it now."""
-        return self.cluster.get(kind, name, self._here)
+        return self.cluster.get(kind, name, self.name)
 
     def pod(self, name: str) -> Pod:
         """A Pod as the API has it now."""
-        return Pod(self.get("pod", name))
+        return Pod(self.get("pods", name))
 
     def pods(self, **labels: str) -> list[Pod]:
         """The Pods with these labels."""
-        chosen = ",".join(f"{key.replace('_', '-')}={value}" for key, value in labels.items())
-        return [Pod(item) for item in self.cluster.get("pods", f"--selector={chosen}", self._here)["items"]]
+        return [Pod(item) for item in self.cluster.get("pods", namespace=self.name, **labels)["items"]]
 
     def happened(self, pod: str) -> list[str]:
         """The reasons of the Events that the cluster recorded about a Pod."""
         return [
             item["reason"]
-            for item in self.cluster.get("events", self._here)["items"]
+            for item in self.cluster.get("events", namespace=self.name)["items"]
             if item["involvedObject"]["name"] == pod
         ]
 
@@ -222,7 +210,8 @@ class Namespace:
 
     def logs(self, pod: str, container: str) -> str:
         """What a container wrote to its output."""
-        return self.cluster.kubectl("logs", pod, self._here, f"--container={container}")
+        path = f"api/v1/namespaces/{self.name}/pods/{pod}/log"
+        return self.cluster.api.get(path, container=container).decode()
 
     def exec(self, pod: str, container: str, *command: str) -> str:
         """What a command prints that runs inside a container."""
@@ -255,7 +244,7 @@ class Namespace:
 
     def let_go(self) -> None:
         """Take the finalizer off all Pods that were kept for a last look."""
-        for item in self.cluster.get("pods", self._here)["items"]:
+        for item in self.cluster.get("pods", namespace=self.name)["items"]:
             if item["metadata"].get("finalizers"):
                 patch = '{"metadata":{"finalizers":null}}'
                 self.cluster.kubectl("patch", "pod", item["metadata"]["name"], self._here, "--patch", patch)
@@ -306,7 +295,7 @@ def wait(what: str, condition: Callable[[], T | None], within: float = 60, expla
     while True:
         try:
             found, trouble = condition(), ""
-        except KubectlFailed as failed:
+        except ClusterError as failed:
             found, trouble = None, str(failed)
         if found:
             return found

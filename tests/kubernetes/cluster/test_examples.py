@@ -15,7 +15,8 @@ import pytest
 import trustme
 import yaml
 
-from tests.kubernetes.cluster.cluster import ADDRESS, Cluster, KubectlFailed, Namespace, Object, Pod, wait
+from tests.kubernetes.cluster.api import ClusterError
+from tests.kubernetes.cluster.cluster import ADDRESS, Cluster, Namespace, Object, Pod, wait
 from tests.kubernetes.cluster.databases import Database, Elasticsearch, MongoDB, endpoint, endpoint_of, service
 from tests.kubernetes.cluster.manifests import SIDECAR
 from tests.support.servers.elasticsearch_proxy import ElasticsearchProxy, opened
@@ -80,7 +81,7 @@ class Shown:
         """The Pod of a Job that is complete."""
 
         def look() -> bool:
-            conditions = self.namespace.get("job", job)["status"].get("conditions", [])
+            conditions = self.namespace.get("jobs", job)["status"].get("conditions", [])
             return any(item["type"] == "Complete" and item["status"] == "True" for item in conditions)
 
         wait(f"Job {job} is complete", look, 90)
@@ -213,7 +214,7 @@ def test_lifecycle_hooks(shown: Shown) -> None:
 def _is_gone(namespace: Namespace, pod: str) -> bool:
     try:
         namespace.pod(pod)
-    except KubectlFailed:
+    except ClusterError:
         return True
     return False
 
@@ -254,10 +255,10 @@ def test_a_restricted_namespace(shown: Shown, cluster: Cluster) -> None:
     cluster.kubectl("apply", "--filename", str(EXAMPLES / OF_ITS_OWN))
     try:
         shown.documents("logs-restricted", 3)
-        used = cluster.get("resourcequota", "quota", "--namespace=shop-restricted")["status"]["used"]
+        used = cluster.get("resourcequotas", "quota", "shop-restricted")["status"]["used"]
         assert used["pods"] == "1"
         (pod,) = [each for each in objects(EXAMPLES / "09-host-namespaces.yaml") if each["kind"] == "Pod"]
-        with pytest.raises(KubectlFailed, match="violates PodSecurity"):
+        with pytest.raises(ClusterError, match="violates PodSecurity"):
             cluster.kubectl("apply", "--namespace=shop-restricted", "--filename=-", given=json.dumps(pod))
     finally:
         cluster.kubectl("delete", "namespace", "shop-restricted", "--wait=false")

@@ -119,7 +119,7 @@ def test_rows_8_and_9_a_job_ends_as_its_application_does(pods: PodFixture, row: 
 
 
 def conditions(pods: PodFixture, name: str) -> list[str]:
-    found = pods.namespace.get("job", name)["status"].get("conditions", [])
+    found = pods.namespace.get("jobs", name)["status"].get("conditions", [])
     return [item["type"] for item in found if item["status"] == "True"]
 
 
@@ -169,7 +169,7 @@ def test_row_15_an_application_that_takes_the_whole_grace_period(pods: PodFixtur
 
 
 def test_row_19_a_sidecar_that_is_killed_goes_on_where_it_was(pods: PodFixture) -> None:
-    pods.set(pod("shop", spec("native", writing(lines=3000))))
+    pods.set(pod("shop", spec("native", writing(lines=3000, rate=200))))
     pods.until_stored(300)
     killed = pods.until("shop", SIDECAR, ended=False)
     pods.namespace.cluster.signal(killed.container_id(SIDECAR), "SIGKILL")

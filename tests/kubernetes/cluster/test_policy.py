@@ -21,7 +21,8 @@ from tests.kubernetes.admission import (
     image_of,
     taken,
 )
-from tests.kubernetes.cluster.cluster import Cluster, KubectlFailed, Namespace, Object, wait
+from tests.kubernetes.cluster.api import ClusterError
+from tests.kubernetes.cluster.cluster import Cluster, Namespace, Object, wait
 from tests.kubernetes.cluster.databases import Elasticsearch, endpoint, service
 from tests.kubernetes.cluster.manifests import APP, SIDECAR, SIDECAR_IMAGE, configuration, deployment, job, writing
 from tests.kubernetes.neighbours import as_neighbour_sees, neighbour, strip_restart_policy
@@ -124,7 +125,7 @@ def test_unchanged_manifests_ship_their_logs(
     assert stored("count") == list(range(300))
 
     (running,) = namespace.pods(app="shop")
-    with pytest.raises(KubectlFailed, match="must have an image of"):
+    with pytest.raises(ClusterError, match="must have an image of"):
         namespace.cluster.kubectl(
             "set", "image", f"pod/{running.name}", f"{SIDECAR}=other:1", f"--namespace={namespace.name}"
         )

@@ -118,7 +118,7 @@ def tutorial(
 
 def test_an_unchanged_deployment_has_its_log_stored_by_the_webhook(tutorial: Tutorial) -> None:
     tutorial.assert_the_log_is_stored("by-webhook")
-    deployed = tutorial.namespace("by-webhook").get("deployment", "shop")["spec"]["template"]["spec"]
+    deployed = tutorial.namespace("by-webhook").get("deployments", "shop")["spec"]["template"]["spec"]
     assert [each["name"] for each in deployed["containers"]] == ["web"]
     assert not {"initContainers", "volumes"} & deployed.keys()
 
@@ -130,7 +130,7 @@ def test_a_job_completes_with_a_sidecar_of_the_webhook(tutorial: Tutorial) -> No
     namespace.apply(job("count", {"restartPolicy": "Never", "containers": [container]}))
 
     def is_complete() -> bool:
-        conditions = namespace.get("job", "count")["status"].get("conditions", [])
+        conditions = namespace.get("jobs", "count")["status"].get("conditions", [])
         return any((each["type"], each["status"]) == ("Complete", "True") for each in conditions)
 
     wait("the Job is complete", is_complete)
@@ -183,7 +183,7 @@ def test_the_same_file_is_deployed_with_the_sidecar_and_restored(tutorial: Tutor
 def test_the_same_deployment_has_its_log_stored_by_a_policy(tutorial: Tutorial) -> None:
     tutorial.run("By a policy")
     tutorial.assert_the_log_is_stored("by-policy")
-    assert names.STATUS not in json.dumps(tutorial.namespace("by-policy").get("deployment", "shop"))
+    assert names.STATUS not in json.dumps(tutorial.namespace("by-policy").get("deployments", "shop"))
     tutorial.run("Clean up")
 
 
@@ -195,11 +195,11 @@ def test_replicas_manage_their_certificate_and_repair_what_is_lost(cluster: Clus
     cluster.kubectl("label", "namespace", namespace.name, f"{names.INJECTION}=enabled")
 
     def values() -> Object:
-        found: Object = webhook.get("secret", f"{WEBHOOK}-tls").get("data", {})
+        found: Object = webhook.get("secrets", f"{WEBHOOK}-tls").get("data", {})
         return found
 
     def bundles() -> set[str]:
-        hooks = cluster.get("mutatingwebhookconfiguration", WEBHOOK)["webhooks"]
+        hooks = cluster.get("mutatingwebhookconfigurations", WEBHOOK)["webhooks"]
         return {hook["clientConfig"].get("caBundle", "") for hook in hooks}
 
     cluster.kubectl("apply", manifests)
@@ -209,7 +209,7 @@ def test_replicas_manage_their_certificate_and_repair_what_is_lost(cluster: Clus
         first = values()
         assert bundles() == {first["ca.crt"]}
         replicas = [each.name for each in webhook.pods(**{"app.kubernetes.io/name": WEBHOOK})]
-        assert webhook.get("lease", WEBHOOK)["spec"]["holderIdentity"] in replicas
+        assert webhook.get("leases", WEBHOOK)["spec"]["holderIdentity"] in replicas
         logs = "".join(webhook.logs(name, CONTAINER) for name in replicas)
         assert logs.count("certificate_renewed") == 1
 
