@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -51,21 +50,18 @@ def podman_environ(podman_folder: Path) -> dict[str, str]:
         "CONTAINERS_CONF": str(podman_folder / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(storage),
     }
-    run_script(podman_folder, environ, "image.sh", str(podman_folder), IMAGE)
+    run_script(environ, "image.sh", str(podman_folder), IMAGE)
     # Layers of earlier sources help the next build for a while, and then only fill the disk.
     prune = ["podman", "image", "prune", "--force", "--filter", "until=168h"]
     subprocess.run(prune, env=environ, stdout=subprocess.DEVNULL, check=False)
     return environ
 
 
-def run_script(folder: Path, environ: dict[str, str], script: str, *arguments: str) -> None:
-    """Run a script of this directory. Several test processes may call it for the same folder at once."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(
-            ["bash", str(HERE / script), *arguments], env=environ, capture_output=True, text=True, check=False
-        )
+def run_script(environ: dict[str, str], script: str, *arguments: str) -> None:
+    """Run a script of this directory."""
+    done = subprocess.run(
+        ["bash", str(HERE / script), *arguments], env=environ, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 

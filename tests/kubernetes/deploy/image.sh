@@ -9,8 +9,10 @@ engine=${ENGINE:-podman}
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 [ $# -gt 0 ] || set -- -f "$root/deploy/Dockerfile" "$root"
 mkdir -p "$cache"
+exec 9> "$cache/lock" # several tests may need images at once
+flock 9
 export CONTAINERS_CONF="$cache/containers.conf"
-cat > "$CONTAINERS_CONF" <<'CONF'
+cat > "$CONTAINERS_CONF.new" <<'CONF'
 [engine]
 cgroup_manager="cgroupfs"
 runtime="runc"
@@ -18,6 +20,7 @@ events_logger="file"
 [containers]
 default_ulimits=["nofile=20000:20000","nproc=8192:8192"]
 CONF
+mv "$CONTAINERS_CONF.new" "$CONTAINERS_CONF" # another process may read it now
 bases=localhost/log-sidecar
 # A base of Debian's Python and more packages, as an image NAME.
 debian() {

@@ -103,8 +103,8 @@ def composition() -> Iterator[Composition]:
                 raise ComponentMissing(f"docker-compose.yml publishes port {port}, and another program listens on it")
     store, images = cache() / "docker", cache() / "image"
     with running(store) as environ:
-        run_script(images, environ | {"ENGINE": "docker"}, "image.sh", str(images), "log-sidecar")
-        run_script(images, environ, "compose-images.sh", str(images), str(SERVERS["elasticsearch8"].prepare()))
+        run_script(environ | {"ENGINE": "docker"}, "image.sh", str(images), "log-sidecar")
+        run_script(environ, "compose-images.sh", str(images), str(SERVERS["elasticsearch8"].prepare()))
         composition = Composition(environ, store)
         composition.run("docker compose down --volumes")
         try:
