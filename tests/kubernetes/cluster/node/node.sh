@@ -72,14 +72,15 @@ is_up() { [ -s "$H/run/init.pid" ] && [[ $(readlink "/proc/$(node_pid)/exe") == 
 enter_cgroups() { local d; while read -r d; do echo "$BASHPID" > "$d/cgroup.procs"; done < "$H/run/cgroups"; }
 cgroup_name() { echo "log-sidecar-node-$(sha256sum <<< "$H" | cut -c1-8)"; }
 
-make_cgroups() { # nested in the caller's own cgroups; their list goes to run/cgroups
+make_cgroups() { # nested in the caller's own cgroups, with four times its share of the processors; listed in run/cgroups
   local ctl base d c
   if unified; then
     for c in cpu cpuset memory pids; do
       grep -qw "$c" /sys/fs/cgroup/cgroup.subtree_control \
         || die "cgroup v2: enable $c first: echo +$c > /sys/fs/cgroup/cgroup.subtree_control"
     done
-    d=/sys/fs/cgroup/$(cgroup_name); mkdir -p "$d/node"; echo "$d" > "$H/run/cgroups"; return
+    d=/sys/fs/cgroup/$(cgroup_name); mkdir -p "$d/node"; echo 400 > "$d/cpu.weight"
+    echo "$d" > "$H/run/cgroups"; return
   fi
   while IFS=: read -r _ ctl base; do
     base=/sys/fs/cgroup/${ctl#name=}${base%/} d=$base/$(cgroup_name)
@@ -88,6 +89,7 @@ make_cgroups() { # nested in the caller's own cgroups; their list goes to run/cg
     if [[ ,$ctl, == *,cpuset,* ]]; then
       for c in cpus mems; do cat "$base/cpuset.$c" > "$d/cpuset.$c"; done; echo 1 > "$d/cgroup.clone_children"
     fi
+    if [[ ,$ctl, == *,cpu,* ]]; then echo 4096 > "$d/cpu.shares"; fi
     echo "$d" >> "$H/run/cgroups"
   done < /proc/self/cgroup
   [ -s "$H/run/cgroups" ] || die "no cgroup hierarchy found in /sys/fs/cgroup"
