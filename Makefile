@@ -78,6 +78,9 @@ components: $(READY)
 		$(BIN)/python -m tests.support.servers.$$each || failed=1; \
 	done; exit $$failed
 
+# The servers of tests run for a minute or a few: the optimizing compiler of Java (C2) costs more than it gains.
+test test-cluster: export JDK_JAVA_OPTIONS := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+
 # Most long tests wait, so there is one process more than processors of CI. Files run in the order of their names, because
 # in that of their number of tests the longest ones would be last, and the other processes would wait for one.
 test: $(READY)
@@ -87,7 +90,7 @@ test: $(READY)
 # LIFECYCLE_TABLE=FILE keeps the table of what was measured.
 test-cluster: $(READY)
 	-@$(MAKE) --no-print-directory components
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m cluster tests/kubernetes/cluster
 
 # pip never stops at a warning, since other compilers have others: here each is an error. GCC also follows every path
 # (-fanalyzer), which clang does not know.
@@ -127,7 +130,7 @@ wheels: $(call ready_for,wheels)
 
 test-wheels: $(call ready_for,wheels)
 	bash tests/kubernetes/deploy/install-tools.sh qemu-user-static musl binutils
-	$(BIN)/python -m pytest -m packages $(TESTS)
+	$(BIN)/python -m pytest -m packages tests/packages $(TESTS)
 
 # What a release does besides: .github/workflows/release.yml
 release-check:
