@@ -211,6 +211,8 @@ class Application:
     def _conclude(self, supervisor: Supervisor, *, once: bool) -> int:
         outcome = Outcome.from_run(supervisor, strict=self._request.strict or once)
         self._endpoints.stop_pushing()
+        if outcome.exit_code == EXIT_OK:
+            supervisor.forget_temporary_file()
         supervisor.close()
         self._log.close(outcome.last_events(once=once))
         write_termination_message(outcome.termination_message())

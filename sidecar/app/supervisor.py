@@ -54,6 +54,9 @@ class RunOptions(msgspec.Struct, frozen=True):
     progress: Progress | None = None
     """Updates the progress bar; None if there is none."""
 
+    temporary_file: str = ""
+    """The only log file, if it is removed after it was delivered; "" for files that stay."""
+
 
 class Supervisor:
     """Owns the pipelines of the current configuration, and the state directory.
@@ -262,6 +265,11 @@ class Supervisor:
             shipper.stop()
         for shipper in self.shippers:
             shipper.join(timeout=_JOIN_TIMEOUT_S)
+
+    def forget_temporary_file(self) -> None:
+        """Forget the file that is removed after the run, so that no later run looks for it."""
+        if self._options.temporary_file:
+            self.ledger.forget_path(self._options.temporary_file)
 
     def close(self) -> None:
         """Copy the last dead letters, and close the state database."""

@@ -14,7 +14,7 @@ EXIT_CODES: dict[str, dict[int, str]] = {
     "init": {2: "nothing was written: something is wrong, or the sink does not accept documents"},
     "run": {
         2: "wrong usage, configuration or state; or the state was removed or replaced while it runs",
-        3: "with `--once` or `--strict-exit`: something that was seen was not delivered, a matching file or a "
+        3: "with `--once`, `--strict-exit` or `-`: something that was seen was not delivered, a matching file or a "
         "directory could not be read, or the state could not be written",
     },
     "check": {2: "a mistake, a failed rule test, or with `--connect` a sink that does not accept documents"},

@@ -15,11 +15,11 @@ from sidecar.app.supervisor import Progress, RunOptions
 from sidecar.cli.options import find_config_file
 from sidecar.cli.output import put_error
 from sidecar.cli.settings_process import SettingsProcess
-from sidecar.cli.standard_input import NAME, copy_standard_input
+from sidecar.cli.standard_input import NAME, StandardInput, copy_standard_input
 from sidecar.config.checked import CheckedSettings, decode_checked
 from sidecar.config.paths import find_state_directory
 from sidecar.errors import ConfigurationError
-from sidecar.kubernetes.exit_rules import ExitRule, parse_exit_rule
+from sidecar.kubernetes.exit_rules import parse_exit_rule
 from sidecar.kubernetes.pod import Pod
 
 
@@ -38,10 +38,16 @@ def run(options: argparse.Namespace, settings: SettingsProcess | None) -> int:
                 options=lambda: _run_options(options, progress, source),
                 config=find_config_file(options),
                 state_dir=lambda: find_state_directory(options.state_dir, os.environ),
-                strict=options.strict_exit,
+                strict=options.strict_exit or source is not None,
                 park=should_park(options.on_config_error),
             )
         )
+        if source and code:
+            source.is_kept = True
+            put_error(
+                "not all of standard input was delivered; what was read of it is kept: run "
+                f"`sidecar run {source.file} --once` with the same options, then remove this file"
+            )
         if source and source.problem:
             put_error(f"{source.problem}; the rest was not shipped: set TMPDIR to a directory with free space")
             return code or EXIT_UNDELIVERED
@@ -69,10 +75,12 @@ def _check_alone(options: argparse.Namespace) -> None:
         )
 
 
-def _run_options(options: argparse.Namespace, progress: Progress | None, rule: ExitRule | None) -> RunOptions:
+def _run_options(
+    options: argparse.Namespace, progress: Progress | None, source: StandardInput | None
+) -> RunOptions:  # fmt: skip
     pod = Pod.from_environ(os.environ)
     given = parse_exit_rule(options.exit_when or os.environ.get("SIDECAR_EXIT_WHEN", ""), pod)
-    return RunOptions(rule or given, pod, options.once, progress)
+    return RunOptions(source or given, pod, options.once, progress, str(source.file) if source else "")
 
 
 def _progress_bar(*, wanted: bool) -> AbstractContextManager[Progress | None]:

@@ -23,25 +23,30 @@ class StandardInput:
     """Copies standard input to a file. As an exit rule, it ends the sidecar when the copy is complete."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
+        """The copy."""
+
+        self.is_kept = False
+        """Whether the copy stays after the run, because it was not delivered completely."""
+
         self._copier = threading.Thread(target=self._copy, name="standard input", daemon=True)
         self.problem = ""
         """Why the copy is not complete; "" if it is, or while it is being made."""
 
     def start(self, *, wait: bool) -> None:
         """Start to copy. `wait`: return when the copy is complete."""
-        self._file.touch()
+        self.file.touch()
         self._copier.start()
         if wait:
             self._copier.join()
 
     def _copy(self) -> None:
         try:
-            with self._file.open("wb", buffering=0) as copy:
+            with self.file.open("wb", buffering=0) as copy:
                 while data := os.read(_STDIN_FD, _READ_BYTES):
                     copy.write(data)
         except OSError as error:
-            self.problem = f"standard input could not be copied to {self._file.parent} ({error.strerror})"
+            self.problem = f"standard input could not be copied to {self.file.parent} ({error.strerror})"
 
     def reason(self, now: float, grown_at: float | None) -> str:
         """Return a reason once the copy is complete."""
@@ -54,19 +59,21 @@ class StandardInput:
 
 @contextmanager
 def copy_standard_input(*, is_complete: bool) -> Iterator[tuple[str, StandardInput]]:
-    """Yield a pattern for the copy of standard input, and the exit rule. Remove the copy at the end.
+    """Yield a pattern for the copy of standard input, and the exit rule. Remove it at the end unless it is kept.
 
     `is_complete`: copy all of it first. Otherwise a thread copies while the caller continues.
     """
     try:
-        folder = import_module("tempfile").TemporaryDirectory(prefix="log-sidecar-")
+        folder = Path(import_module("tempfile").mkdtemp(prefix="log-sidecar-"))
     except OSError as error:
         raise ConfigurationError(
             f"cannot create a directory for standard input ({error.strerror})",
             hint="set TMPDIR to a directory with free space, or pass a file",
         ) from error
-    with folder as name:
-        file = Path(name) / "stdin"
-        source = StandardInput(file)
+    source = StandardInput(folder / "stdin")
+    try:
         source.start(wait=is_complete)
-        yield escape(str(file)), source
+        yield escape(str(source.file)), source
+    finally:
+        if not source.is_kept:
+            import_module("shutil").rmtree(folder, ignore_errors=True)

@@ -315,6 +315,12 @@ class Ledger:
             ).fetchall()
             drop(db, [number for (number,) in old])
 
+    def forget_path(self, path: str) -> None:
+        """Drop the generations of this file; their bytes and dead letters stay."""
+        with self._store.transaction() as db:
+            rows = db.execute("SELECT number FROM generations WHERE path = ?", (encode_path(path),)).fetchall()
+            drop(db, [number for (number,) in rows])
+
 
 def _add_up(db: sqlite3.Connection) -> dict[tuple[str, str], ByteCounts]:
     balance: dict[tuple[str, str], ByteCounts] = {}

@@ -125,6 +125,41 @@ def test_standard_input_is_shipped_once_and_is_the_only_path(tmp_path: Path) -> 
     assert (refused.returncode, "- cannot be combined with other paths" in refused.stderr) == (2, True)
 
 
+def pipe(text: bytes, *arguments: str, **environ: str) -> tuple[int, str]:
+    """Run `sidecar run -` with this input. Return its exit code and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sidecar", "run", "-", *arguments], env={**ENVIRON, **environ}, input=text,
+        capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stderr.decode()
+
+
+def test_no_later_run_looks_for_standard_input_that_was_delivered(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        once = ["--once"] if number == 1 else []
+        code, said = pipe(b'{"n":%d}\n' % number, *options(tmp_path), *once)
+        assert (code, '"warning"' in said) == (0, False), said
+    assert [each["n"] for each in documents(tmp_path)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_standard_input_that_was_not_delivered_is_kept(tmp_path: Path, once: bool) -> None:
+    gone, temporary = tmp_path / "gone", tmp_path / "tmp"
+    temporary.mkdir()
+    to = ["--to", f"sqlite:///{gone}/logs.db", "--state-dir", f"{tmp_path}/state"]
+    code, said = pipe(
+        b'{"n":1}\n{"n":2}\n', *to, *(["--once"] if once else []), TMPDIR=str(temporary), SIDECAR_DRAIN__TIMEOUT="1s"
+    )
+    (kept,) = temporary.glob("*/stdin")
+    assert code == 3
+    assert f"what was read of it is kept: run `sidecar run {kept} --once`" in said
+    gone.mkdir()
+    done = sidecar("run", str(kept), *to, "--once")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(gone / "logs.db")) as database:
+        assert database.execute("SELECT count(*) FROM logs").fetchone() == (2,)
+
+
 def test_a_single_run_says_what_it_stored_itself(tmp_path: Path) -> None:
     def told() -> str:
         done = sidecar("run", f"{tmp_path}/app.log*", *options(tmp_path), "--once")
