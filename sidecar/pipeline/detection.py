@@ -242,8 +242,11 @@ _ADVICE = (
 
 def _notes(best: _Try) -> Iterator[str]:
     if best.times < len(best.rows):
-        without = "no event has" if not best.times else f"{len(best.rows) - best.times} events do not have"
-        yield f"{without} a recognized time: the time of reading is used"
+        without = len(best.rows) - best.times
+        events = (
+            "no event has a" if not best.times else "1 event has no" if without == 1 else f"{without} events have no"
+        )
+        yield f"{events} recognized time: the time of reading is used"
     zones = sorted(
         {
             msgspec.json.decode(note[UNKNOWN_ZONE], type=str)

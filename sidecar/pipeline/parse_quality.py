@@ -9,6 +9,9 @@ from sidecar.telemetry.condition import MAX_UNPARSED_SHARE
 WINDOW_LINES = 1000
 """Minimum number of recent lines over which the share is measured. Usually more, because whole chunks are counted."""
 
+MIN_UNPARSED_LINES = 50
+"""Number of lines after which a parser that accepted none of them is wrong, without waiting for the others."""
+
 
 class ParseQuality:
     """Counts the unparsed lines among recent lines, by chunk."""
@@ -20,8 +23,9 @@ class ParseQuality:
 
     @property
     def unparsed_share(self) -> float:
-        """The share of recent lines that no parser accepted; 0 until `WINDOW_LINES` lines were added."""
-        return self._unparsed / self._lines if self._lines >= WINDOW_LINES else 0.0
+        """The share of recent lines that no parser accepted; 0 while there are too few to judge."""
+        is_enough = self._lines >= WINDOW_LINES or self._lines == self._unparsed >= MIN_UNPARSED_LINES
+        return self._unparsed / self._lines if is_enough else 0.0
 
     def add(self, lines: int, unparsed: int) -> bool:
         """Add the line counts of a chunk. Return whether to report the share now, which is True at most once."""

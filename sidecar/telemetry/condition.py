@@ -173,7 +173,7 @@ def _judge_parsers(shippers: Sequence[ShipperStatus]) -> Iterator[Finding]:
         shares[each.pipeline] = max(shares.get(each.pipeline, 0.0), each.counters.unparsed_share)
     for pipeline, share in shares.items():
         if share > MAX_UNPARSED_SHARE:
-            text = f"no parser accepted {share:.0%} of the last 1,000 lines; run `sidecar explain --detect FILE`"
+            text = f"no parser accepted {share:.0%} of the recent lines; run `sidecar explain --detect FILE`"
             yield Finding("warning", f"{pipeline}: {text}")
 
 

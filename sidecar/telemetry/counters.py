@@ -41,7 +41,7 @@ class Counters(msgspec.Struct):
     """Lines or events that no parser accepted."""
 
     unparsed_share: float = 0.0
-    """Share of the last 1,000 lines that no parser accepted; 0 until 1,000 lines were read."""
+    """Share of the recent lines that no parser accepted; 0 if there are too few."""
 
     parse_timeouts: int = 0
     """Times that a configured pattern exceeded its time limit."""

@@ -278,13 +278,13 @@ class Rejected(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline} to {_place(self.sink)} {self.documents} documents rejected ({self.kind}: {self.reason})"
-            "; see `sidecar dead-letters list`"
+            f"{self.pipeline} to {_place(self.sink)} {_count(self.documents, 'document')} rejected"
+            f" ({self.kind}: {self.reason}); see `sidecar dead-letters list`"
         )
 
 
 class LinesNotParsed(Event, frozen=True):
-    """Of the last 1,000 lines, more than a tenth were not parsed. Logged once for each pipeline and sink."""
+    """More than a tenth of the recent lines were not parsed. Logged once for each pipeline and sink."""
 
     level: ClassVar[str] = "warning"
     pipeline: str
@@ -293,7 +293,7 @@ class LinesNotParsed(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline}: {self.share} of the last 1,000 lines were not parsed and are shipped as message;"
+            f"{self.pipeline}: {self.share} of the recent lines were not parsed and are shipped as message;"
             f" run `sidecar explain --detect {self.path!a}` to find a parser for them"
         )
 
@@ -308,7 +308,7 @@ class TransformFailed(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline}: {self.transform} failed on {self.records} records; they are shipped without the"
+            f"{self.pipeline}: {self.transform} failed on {_count(self.records, 'record')}, shipped without the"
             " failed change, with the reason in error.message"
         )
 
@@ -373,8 +373,8 @@ class TooManyTargets(Event, frozen=True):
 
     def text(self) -> str:
         return (
-            f"{self.pipeline} to {_place(self.sink)} {self.documents} documents need more indexes or collections than"
-            " max_targets allows per day; these and later ones are stored under the fallback name"
+            f"{self.pipeline} to {_place(self.sink)} {_count(self.documents, 'document')} would need more indexes or"
+            " collections than max_targets allows per day; later ones too are stored under the fallback name"
         )
 
 

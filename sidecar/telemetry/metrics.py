@@ -102,7 +102,7 @@ def _shipper_metrics(shippers: Iterable[ShipperStatus]) -> Iterator[Metric]:
     )
     yield counter("unparsed_lines", "Lines that no parser accepted; they are shipped as `message`.", "unparsed")
     yield _gauge(
-        "unparsed_share", "Share of the last 1,000 lines that no parser accepted; 0 for fewer lines.", _SINK_LABELS,
+        "unparsed_share", "Share of the recent lines that no parser accepted; 0 if there are too few.", _SINK_LABELS,
         [(place, each.counters.unparsed_share) for place, each in placed],
     )  # fmt: skip
     yield counter(

@@ -71,6 +71,16 @@ def test_a_pipeline_that_parses_badly_says_so_once(tmp_path: Path) -> None:
     assert fixture.counters.unparsed_share == 0
 
 
+def test_a_parser_that_accepts_no_line_is_reported_after_a_few_lines(tmp_path: Path) -> None:
+    fixture = ProcessorFixture(tmp_path, parser="json")
+    fixture.process(b"no json\n" * 49)
+    assert (fixture.counters.unparsed_share, "LinesNotParsed" in fixture.event_names()) == (0, False)
+    fixture.process(b"no json\n")
+    assert (fixture.counters.unparsed_share, "LinesNotParsed" in fixture.event_names()) == (1, True)
+    fixture.process(b'{"a":1}\n')
+    assert fixture.counters.unparsed_share == 0
+
+
 def test_lines_that_the_parser_does_not_match_are_counted(tmp_path: Path) -> None:
     fixture = ProcessorFixture(tmp_path, parser="json")
     fixture.process(b'{"a": 1}\nno json\n')

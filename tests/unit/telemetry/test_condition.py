@@ -93,7 +93,7 @@ def test_each_other_thing_is_a_warning() -> None:
         "warning: app to db: 7 lines (2.0 KiB) for logs-x wait in their files: index is closed",
         "warning: app to db: dead letters since the start: 4,312 mapping, 1 strict; see `sidecar dead-letters list`",
         "warning: 1,204 dead letters are not copied to the sink of dead_letters.to yet; the log has the reason",
-        "warning: app: no parser accepted 50% of the last 1,000 lines; run `sidecar explain --detect FILE`",
+        "warning: app: no parser accepted 50% of the recent lines; run `sidecar explain --detect FILE`",
         *(f"warning: not read: /logs/{n}: a link" for n in range(10)),
         "warning: not read: 2 more paths",
         "warning: the newest configuration was refused; the one before is in use",
