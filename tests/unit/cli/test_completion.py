@@ -31,9 +31,30 @@ CASES = [
 
 BASH = """
 source "$1"; shift
+function=$(complete -p sidecar) && function=${function##*-F }
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
-_shtab_sidecar "$1" "${@: -1}" "${@: -2:1}" 2>/dev/null
+${function%% *} "$1" "${@: -1}" "${@: -2:1}" 2>/dev/null
 printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+# zsh completes only on a terminal, so a second shell gets the words and Tab. It prints what `compadd` accepts.
+ZSH = """
+zmodload zsh/zpty
+zpty shell $0 -f -i
+zpty -w shell '
+    PS1=; stty -echo; fpath=($PWD $fpath); autoload -Uz compinit; compinit -uD
+    compadd() {
+        typeset -a accepted; builtin compadd -A accepted "$@"
+        (( $#accepted )) && print -rl -- "ACCEPTED "${^accepted}
+        builtin compadd "$@"
+    }
+    press-tab() { zle complete-word; print -r -- "E""ND" }
+    zle -N press-tab; bindkey "^I" press-tab; print "REA""DY"'
+zpty -r -m shell output '*READY*'
+zpty -w -n shell "$1"$'\\t'
+zpty -r -m shell output '*END*'
+print -r -- $output
+zpty -d shell
 """
 
 
@@ -88,17 +109,17 @@ def test_fish_completes(folder: Path, words: tuple[str, ...], wanted: set[str]) 
     assert wanted <= {line.partition("\t")[0] for line in lines}
 
 
+@pytest.mark.parametrize(("words", "wanted"), CASES)
+def test_zsh_completes(folder: Path, words: tuple[str, ...], wanted: set[str]) -> None:
+    (folder / "_sidecar").write_text(script("zsh"))
+    zsh = shell("zsh")
+    lines = run(folder, zsh, "-f", "-c", ZSH, zsh, " ".join(words))
+    assert {line.partition("ACCEPTED ")[2].strip() for line in lines if "ACCEPTED " in line} == wanted
+
+
 def test_every_command_is_in_each_script() -> None:
     for name in ("bash", "zsh", "fish"):
         assert [command for command in COMMANDS if command not in script(name)] == []
-
-
-def test_zsh_accepts_its_script(folder: Path) -> None:
-    (folder / "_sidecar").write_text(script("zsh"))
-    load = (
-        "fpath=($PWD $fpath); autoload -Uz compinit && compinit -uD && autoload +X _sidecar && print $_comps[sidecar]"
-    )
-    assert run(folder, shell("zsh"), "-f", "-c", load)[-1] == "_sidecar"
 
 
 @pytest.mark.parametrize("text", ["", "sinks: [", "- a", "sinks: 5", "a: b"])
