@@ -52,8 +52,9 @@ def _overview(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     yield from _head(f"sidecar-{name}", 1, COMMANDS[name])
-    usage = parser.format_usage().removeprefix("usage: ").rstrip()
-    yield from (".SH SYNOPSIS", ".nf", _lines(usage), ".fi", ".SH OPTIONS")
+    first, *others = (line.removeprefix("usage: ") for line in parser.format_usage().rstrip().splitlines())
+    usage = [first, *(line.removeprefix(" " * len("usage: ")) for line in others)]
+    yield from (".SH SYNOPSIS", ".nf", *map(_escape, usage), ".fi", ".SH OPTIONS")
     for action in parser._actions:
         if action.help != argparse.SUPPRESS:
             yield from (".TP", _invocation(action), _text(help_of(parser, action)))
@@ -65,7 +66,10 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
 def _configuration() -> Iterator[str]:
     yield from _head("sidecar.yaml", 5, "the configuration of log-sidecar")
     yield from (".SH DESCRIPTION", _text("A YAML file, which `--config` or the variable SIDECAR_CONFIG names."))
-    yield _text("`${NAME}`, `${NAME:-default}` and `${NAME:?message}` are replaced by variables of the environment.")
+    yield _text(
+        "`${NAME}`, `${NAME:-default}` and `${NAME:?message}` are replaced by variables of the environment, "
+        "`$$` by `$`."
+    )
     for name, model in TABLES.items():
         yield f".SH {_escape(_SECTIONS.get(name, name.upper()))}"
         yield from _settings(model)
@@ -85,6 +89,7 @@ def _settings(model: type[BaseModel]) -> Iterator[str]:
 
 def _head(name: str, section: int, summary: str) -> Iterator[str]:
     yield f'.TH "{_escape(name.upper())}" {section} "" "log-sidecar {__version__}"'
+    yield from (".nh", ".ad l")  # names of settings and commands are copied from the page
     yield from (".SH NAME", rf"{_escape(name)} \- {_text(summary)}")
 
 
@@ -118,10 +123,6 @@ def _bold(text: str) -> str:
 def _text(text: str) -> str:
     """Return a paragraph of Markdown as roff in one line."""
     return _CODE.sub(lambda code: rf"\fB{code[1]}\fR", _escape(" ".join(text.split())))
-
-
-def _lines(text: str) -> str:
-    return "\n".join(map(_escape, text.splitlines()))
 
 
 def _escape(text: str) -> str:

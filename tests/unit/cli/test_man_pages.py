@@ -52,3 +52,10 @@ def test_text_is_printed_as_it_is_written(written: Mapping[str, str], tmp_path: 
         ["groff", "-man", "-Tascii", "-P-cbou"], input=page, capture_output=True, text=True, timeout=60, check=False
     )
     assert "sidecar run '/var/log/app/*.log' --to elasticsearch://localhost:9200/logs" in done.stdout
+    assert "such as elasticsearch://host:9200/logs" in " ".join(done.stdout.split())
+
+
+def test_the_synopsis_is_aligned(written: Mapping[str, str]) -> None:
+    usage = written["sidecar-run.1"].partition(".SH SYNOPSIS\n.nf\n")[2].partition("\n.fi")[0].splitlines()
+    assert len(usage) > 2
+    assert {len(line) - len(line.lstrip()) for line in usage[1:]} == {len("sidecar run ")}
