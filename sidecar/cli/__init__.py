@@ -154,7 +154,9 @@ def _parse(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Na
         name = unknown[0].partition("=")[0]
         known = [option for option in commands.choices[command]._option_string_actions if option.startswith("--")]
         kind = "option" if name.startswith("-") else "argument"
-        advice = suggestion_for(name, known, "--") or f"; `sidecar help {command}` lists all"
+        is_config = name in ("-c", "-f") and "--config" in known  # as other log shippers call it
+        advice = '; did you mean "--config"?' if is_config else suggestion_for(name, known, "--")
+        advice = advice or f"; `sidecar help {command}` lists all"
         parser.error(f"{command}: unknown {kind} {name}{advice}")
     return options
 

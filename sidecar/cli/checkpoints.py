@@ -9,7 +9,7 @@ from dataclasses import asdict
 from rich.table import Table
 
 from sidecar.cli.console import make_text, put
-from sidecar.cli.options import add_pipeline_options
+from sidecar.cli.options import add_settings_options
 from sidecar.cli.output import count_of, put_error, put_json, put_line, put_note
 from sidecar.cli.settings import choose_state_directory
 from sidecar.errors import ConfigurationError
@@ -19,7 +19,7 @@ from sidecar.state.database import open_database
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_pipeline_options(parser)
+    add_settings_options(parser)
     parser.add_argument(
         "action", choices=["list", "rewind", "forget"],
         help="list: list checkpoints; rewind: ship files again from the beginning; forget: delete checkpoints",

@@ -46,7 +46,8 @@ def _describe(
     for name, shown in masked.items():
         field = _field_name(value, name)
         child = getattr(value, field) if isinstance(value, BaseModel) else value[name]
-        is_unset, child_key = is_default or field not in given, (*key, name)
+        # The URL of a sink sets its type, but not as a field.
+        is_unset, child_key = is_default or (field not in given and name != "type"), (*key, name)
         if shown and isinstance(shown, Mapping) and _has_settings(child):
             yield f"{'  ' * len(key)}{_as_yaml(name)}:"
             yield from _describe(loaded, child, shown, child_key, is_default=is_unset)

@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 from rich.table import Table
 
 from sidecar.cli.console import make_text, put
-from sidecar.cli.options import add_pipeline_options
+from sidecar.cli.options import add_settings_options
 from sidecar.cli.output import put_error, put_json, put_line, put_note
 from sidecar.cli.settings import choose_state_directory, load_settings
 from sidecar.config.settings import Settings
@@ -31,7 +31,7 @@ _MAX_REASON_CHARACTERS = 120
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    add_pipeline_options(parser)
+    add_settings_options(parser)
     parser.add_argument("action", choices=["list", "show", "replay", "purge"],
         help="list: list dead letters; show: print their documents; replay: send them to their sink again; "
         "purge: delete them",

@@ -13,8 +13,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("auto", "json", "text")
 
 
-def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for settings: `--config` and its overrides, or a pipeline on the command line."""
+def add_settings_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for settings: `--config` and its overrides, or a sink on the command line."""
     parser.add_argument("--config", metavar="FILE", type=Path, help="read the settings from this YAML file")
     parser.add_argument(
         "--set", dest="assignments", metavar="NAME=VALUE", action="append", default=[],
@@ -29,15 +29,6 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
         help="without --config: ship to this sink, such as elasticsearch://host:9200/logs; may be repeated",
     )  # fmt: skip
     parser.add_argument(
-        "--parser", metavar="NAME",
-        help="without --config: auto (default) detects it for each file; or plain, json or another parser that "
-        "`sidecar plugins` lists; json,plain tries both in this order",
-    )  # fmt: skip
-    parser.add_argument(
-        "--multiline", metavar="NAME",
-        help=f"without --config: join the lines of one event: {', '.join(PRESET_NAMES)}",
-    )  # fmt: skip
-    parser.add_argument(
         "--log-level", metavar="LEVEL", type=_log_level, choices=LOG_LEVELS,
         help="minimum level of the sidecar's own log: debug, info (default), warning or error",
     )  # fmt: skip
@@ -46,6 +37,21 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
         help="format of the sidecar's own log; auto (default) writes text on a terminal, else JSON",
     )  # fmt: skip
     add_state_option(parser)
+    parser.set_defaults(parser=None, multiline=None)
+
+
+def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for settings, and those of a pipeline on the command line."""
+    add_settings_options(parser)
+    parser.add_argument(
+        "--parser", metavar="NAME",
+        help="without --config: auto (default) detects it for each file; or plain, json or another parser that "
+        "`sidecar plugins` lists; json,plain tries both in this order",
+    )  # fmt: skip
+    parser.add_argument(
+        "--multiline", metavar="NAME",
+        help=f"without --config: join the lines of one event: {', '.join(PRESET_NAMES)}",
+    )  # fmt: skip
 
 
 def _log_level(text: str) -> str:

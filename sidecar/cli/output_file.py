@@ -14,6 +14,8 @@ _ANOTHER_NAME = "name another file with --output FILE"
 
 def check_new_file(path: Path, *, may_replace: bool) -> None:
     """Raise `ConfigurationError` if `new_file` would refuse this path."""
+    if path.name == str(path) == "-":
+        raise ConfigurationError("- is not the name of a file", hint=_ANOTHER_NAME)
     if path.is_dir():
         raise ConfigurationError("is a directory", location=str(path), hint="name a file with --output FILE")
     if path.exists() and not path.is_file():

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from sidecar.cli.options import add_pipeline_options
+from sidecar.cli.options import add_settings_options
 from sidecar.cli.output import count_of, put_error, put_line, put_lines, put_note
 from sidecar.cli.questions import can_ask, confirm
 from sidecar.cli.settings import load_settings
@@ -22,7 +22,7 @@ _REFUSED = 2
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("sinks", metavar="SINK", nargs="*", help="only these sinks (default: all)")
-    add_pipeline_options(parser)
+    add_settings_options(parser)
     parser.add_argument(
         "--print", dest="prints", action="store_true", help="print what would be created, without a connection"
     )

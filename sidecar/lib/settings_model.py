@@ -186,6 +186,8 @@ def _is_fixed(annotation: Any) -> bool:
     """Return whether the type allows only fixed texts and numbers."""
     if get_origin(annotation) is Literal:
         return True
+    if get_origin(annotation) is Annotated:
+        return _is_fixed(get_args(annotation)[0])
     parts = [part for part in get_args(annotation) if part is not Ellipsis]
     return all(map(_is_fixed, parts)) if parts else annotation in (bool, int, float, NoneType)
 

@@ -56,6 +56,10 @@ def test_a_wrong_duration_is_explained_with_examples(command: list[str], capsys:
         ),
         (["run", "a.log", "--sink=stdout:"], "run: unknown option --sink; `sidecar help run` lists all"),
         (["run", "a.log", "--oncee"], 'run: unknown option --oncee; did you mean "--once"?'),
+        (["run", "-c", "sidecar.yaml"], 'run: unknown option -c; did you mean "--config"?'),
+        (["status", "-f", "sidecar.yaml"], "status: unknown option -f; `sidecar help status` lists all"),
+        (["dead-letters", "list", "--parser", "json"], "dead-letters: unknown option --parser"),
+        (["checkpoints", "list", "--multiline", "java"], "checkpoints: unknown option --multiline"),
         (["status", "extra"], "status: unknown argument extra; `sidecar help status` lists all"),
     ],
 )

@@ -83,6 +83,23 @@ def test_secrets_are_stars(
     assert yaml.safe_load(text)["sinks"]["search"]["password"] == "**********"
 
 
+def test_only_what_may_be_a_secret_is_stars(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "sidecar.yaml"
+    needed = {"elasticsearch": ", hosts: h", "opensearch": ", hosts: h", "kafka": ", brokers: h",
+              "file": ", path: /a", "sqlite": ", path: /a", "stdout": ""}  # fmt: skip
+    sinks = "".join(f"  {name}: {{type: {name}{more}}}\n" for name, more in needed.items())
+    file.write_text(f"sinks:\n{sinks}pipelines: {{app: {{paths: /a.log}}}}\n")
+    assert main(["config", "show", "--config", str(file)]) == 0
+    assert "*****" not in capsys.readouterr().out
+
+
+def test_the_type_of_a_sink_comes_from_its_url(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(FILE.replace("    username: writer\n", ""))
+    _, origins = show(capsys, "--config", str(file))
+    assert (origins["sinks.search.type"], origins["sinks.local.type"]) == (f"{file}:6", f"{file}:9")
+
+
 def test_a_pipeline_on_the_command_line_names_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     shown, origins = show(capsys, "/a.log", "--to", "sqlite:////logs.db", "--multiline", "java")
     assert origins["pipelines.default.paths"] == "PATH"

@@ -100,6 +100,7 @@ def test_without_a_terminal_a_sentence_names_what_is_missing(folder: Folder, arg
         (["app.log", "--to", "elasticsearch://${NOT_SET}/logs"], "--to: the variable NOT_SET is not set; set it"),
         (["app.log", "--to", "stdout:", "--sample", "none.log"], "none.log: cannot be read (No such file"),
         (["app.log", "--to", "stdout:", "--output", "no/dir.yaml"], "no: is not a directory that this user"),
+        (["app.log", "--to", "stdout:", "--output", "-"], "- is not the name of a file; name another file"),
         (["app.log", "--to", "stdout:", "--output", "."], ".: is a directory; name a file with --output FILE"),
         (["app.log", "--to", "sqlite:////no/dir/logs.db"], "add --no-connect"),
         (["app.log", "--kubernetes", "--to", "stdout:"], "app.log is not an absolute path; with --kubernetes, write"),
