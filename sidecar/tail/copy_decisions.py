@@ -55,7 +55,7 @@ class CopyDecisions:
         """
         if self._candidates.is_full:
             return False
-        if known := self._copies.find_original(place, opened.open) or self._earlier.find_original(place, opened.open):
+        if known := self._find_missing(opened.open, place):
             self._candidates.add(opened.take(), place, known.generation, known.seen)
             return True
         original = self._find_tracked(opened.open, place, index, started)
@@ -63,11 +63,17 @@ class CopyDecisions:
             return False
         if original is not None:
             self._candidates.add(opened.take(), place, original.generation, original.size)
+        elif known := self._find_missing(opened.open, place):  # a tracked file that was truncated a moment ago
+            self._candidates.add(opened.take(), place, known.generation, known.seen)
         elif done := self._find_finished(opened.open):
             self._candidates.add(opened.take(), place, done.known.generation, done.settled_to)
         else:
             return False
         return True
+
+    def _find_missing(self, source: Source, place: FileLocation) -> KnownFile | None:
+        """Return the truncated or missing generation of which this file may be an unfinished copy, or None."""
+        return self._copies.find_original(place, source) or self._earlier.find_original(place, source)
 
     def _find_tracked(
         self, source: Source, place: FileLocation, index: PrefixIndex, started: Collection[TrackedFile]

@@ -2,7 +2,7 @@
 
 import gzip
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -415,3 +415,24 @@ def test_the_size_of_a_file_is_recorded_when_no_checkpoint_does_it(tmp_path: Pat
     assert tracked.recorded == before + 39
     (known,) = run.ledger.unfinished("app")
     assert known.seen == before + 39
+
+
+def test_a_copy_is_none_the_less_one_if_its_original_is_truncated_while_it_is_opened(tmp_path: Path) -> None:
+    whole = b"".join(b"line %d of the application\n" % n for n in range(1_200_000))
+    (tmp_path / "a.log").write_bytes(whole)
+    actions: list[Callable[[], object]] = []
+    run = Run(tmp_path, glob="a.log*", beat=lambda: actions.pop()() and None if actions else None)
+    number = run.generations()[str(tmp_path / "a.log")]
+    run.scan()
+    [tracked] = run.tracker.unfinished_files()
+    run.commit(tracked, Checkpoint(len(whole), OverlapDigest.from_bytes(whole[-64:]), crc=checksum(whole, 0)))
+    (tmp_path / "a.log.1.gz").write_bytes(gzip.compress(whole, 1))
+    actions.append(lambda: os.truncate(tmp_path / "a.log", 0))
+    run.scan()
+    assert (actions, run.tracker.is_undecided) == ([], True), (
+        "a scan decompresses 32 MiB, which is less than there is"
+    )
+    for _ in range(3):
+        run.scan()
+    assert run.generations() == {str(tmp_path / "a.log.1.gz"): number}
+    run.killed()
