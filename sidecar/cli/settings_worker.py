@@ -36,12 +36,11 @@ def read_options(request: str) -> argparse.Namespace:
 
 def write_answer(options: argparse.Namespace, descriptor: int) -> None:
     """Write the answer for these options to this descriptor, and close it. Standard output becomes standard error."""
-    with os.fdopen(descriptor, "w") as result:
-        os.dup2(2, 1)  # plug-ins may print
-        text = answer(options)
-        with suppress(BrokenPipeError):
-            result.write(text)
-            result.flush()
+    os.dup2(2, 1)  # plug-ins may print
+    text = answer(options)
+    # The process that asked may have ended. Closing the file writes what is left.
+    with suppress(BrokenPipeError), os.fdopen(descriptor, "w") as result:
+        result.write(text)
 
 
 def answer(options: argparse.Namespace) -> str:

@@ -44,3 +44,17 @@ def test_an_import_of_the_sinks_package_loads_nothing_else() -> None:
     loaded = _python(program).split()
     assert [name for name in loaded if name.startswith("sidecar.") and name != "sidecar.sinks"] == []
     assert not {"pydantic", "msgspec"} & set(loaded)
+
+
+def test_the_process_that_reads_the_settings_is_silent_if_the_sidecar_was_killed() -> None:
+    code = (
+        "import json, os\n"
+        "from sidecar.cli.settings_worker import read_options, write_answer\n"
+        "options = dict.fromkeys(('config', 'env_file', 'parser', 'multiline', 'state_dir', 'log_level', 'log_format'))\n"
+        "options |= {'paths': [], 'to': ['nothing'], 'assignments': [], 'command': 'run'}\n"
+        "readable, writable = os.pipe()\n"
+        "os.close(readable)\n"
+        "write_answer(read_options(json.dumps(options)), writable)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
