@@ -50,7 +50,8 @@ def test_the_process_that_reads_the_settings_is_silent_if_the_sidecar_was_killed
     code = (
         "import json, os\n"
         "from sidecar.cli.settings_worker import read_options, write_answer\n"
-        "options = dict.fromkeys(('config', 'env_file', 'parser', 'multiline', 'state_dir', 'log_level', 'log_format'))\n"
+        "names = 'config', 'env_file', 'parser', 'multiline', 'state_dir', 'log_level', 'log_format'\n"
+        "options = dict.fromkeys(names)\n"
         "options |= {'paths': [], 'to': ['nothing'], 'assignments': [], 'command': 'run'}\n"
         "readable, writable = os.pipe()\n"
         "os.close(readable)\n"
