@@ -97,7 +97,7 @@ PARSERS: Mapping[str, Workload] = {
     "logfmt": Workload("logfmt", {"parser": "logfmt"}, says="message"),
     "logfmt, differing keys": Workload("logfmt_many", {"parser": "logfmt"}, says="message"),
     "csv": _csv("server"),
-    "csv, a name of ours": _csv("host"),
+    "csv, a reserved name": _csv("host"),
     "dissect": Workload("klog", {"parser": {"type": "dissect", "pattern": _DISSECTED}}, says="message"),
     "grok": Workload("log4j", {"parser": {"type": "grok", "pattern": _GROKKED}}, says="message"),
     "grok, COMBINEDAPACHELOG": Workload("nginx", {"parser": {"type": "grok", "pattern": "%{COMBINEDAPACHELOG}"}}),

@@ -22,7 +22,7 @@ MARK = "s3cr3t-m4rk"
 
 SHOWN = {
     "AdminSettings.hosts", "AdminSettings.listen", "ConcurrentSinkSettings.type", "DataStreamSettings.dataset",
-    "DataStreamSettings.namespace", "DataStreamSettings.type", "DeadLetterSettings.to",
+    "DataStreamSettings.namespace", "DataStreamSettings.type", "DatabaseSettings.type", "DeadLetterSettings.to",
     "ElasticsearchSettings.aws_region", "ElasticsearchSettings.routing", "KafkaSettings.brokers",
     "KafkaSettings.positions_topic", "KafkaSettings.topic", "KafkaSettings.transactional_id_prefix",
     "KafkaSettings.username", "MongoDBSetupSettings.indexes", "TimeSeriesSettings.meta_field",

@@ -12,6 +12,7 @@ import urllib3
 import yaml
 
 GROUPS = {
+    "clusterrolebindings": "apis/rbac.authorization.k8s.io/v1",
     "deployments": "apis/apps/v1",
     "jobs": "apis/batch/v1",
     "leases": "apis/coordination.k8s.io/v1",

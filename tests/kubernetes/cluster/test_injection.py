@@ -199,7 +199,7 @@ def place(cluster: Cluster, elasticsearch: Elasticsearch) -> Iterator[Namespace]
     with cluster.namespace() as namespace:
         namespace.apply(service(elasticsearch), endpoint(elasticsearch), *claim(cluster, "claim"), *credentials())
         cluster.shell("mkdir -p -m 0777 /var/lib/volumes/host")
-        wait("the ConfigMap of the cluster", lambda: namespace.get("configmap", "kube-root-ca.crt"))
+        wait("the ConfigMap of the cluster", lambda: namespace.get("configmaps", "kube-root-ca.crt"))
         for name, row in {**ROWS, "nginx-hidden": HIDDEN}.items():
             cluster.kubectl("apply", "--filename=-", f"--namespace={namespace.name}", given=injected(name, row).text)
         yield namespace

@@ -92,7 +92,7 @@ class Installation:
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster, self.clock = cluster, ManualClock(time.time())
         cluster.kubectl("apply", f"--kustomize={ROOT}/deploy/webhook/self-managed")
-        wait("the rights are known", lambda: cluster.get("clusterrolebinding", WEBHOOK))
+        wait("the rights are known", lambda: cluster.get("clusterrolebindings", WEBHOOK))
         self.first, self.second = (Replica(cluster, folder / name, self.clock) for name in ("first", "second"))
         wait("the first replica has a certificate", lambda: self._update(self.first))
         assert self.second.managed.update()
@@ -133,17 +133,17 @@ class Installation:
         return [name for name, question in asked.items() if not image_of(self.cluster.admit(*question).pod)]
 
     def secret(self) -> dict[str, str]:
-        found = self.cluster.get("secret", f"{WEBHOOK}-tls", f"--namespace={NAMESPACE}").get("data", {})
+        found = self.cluster.get("secrets", f"{WEBHOOK}-tls", NAMESPACE).get("data", {})
         return {name: b64decode(value).decode() for name, value in found.items()}
 
     def trusted(self) -> str:
         """The authorities of all entries, which are the same."""
-        hooks = self.cluster.get("mutatingwebhookconfiguration", WEBHOOK)["webhooks"]
+        hooks = self.cluster.get("mutatingwebhookconfigurations", WEBHOOK)["webhooks"]
         (bundle,) = {hook["clientConfig"]["caBundle"] for hook in hooks}
         return b64decode(bundle).decode()
 
     def lease(self) -> Object:
-        found: Object = self.cluster.get("lease", WEBHOOK, f"--namespace={NAMESPACE}")["spec"]
+        found: Object = self.cluster.get("leases", WEBHOOK, NAMESPACE)["spec"]
         return found
 
     @contextmanager
