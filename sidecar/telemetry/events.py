@@ -566,7 +566,7 @@ class RunStored(Event, frozen=True):
             )
         return (
             f"{_place(self.sink)} nothing was new, because earlier runs delivered all lines; to ship them again, run"
-            " `sidecar checkpoints rewind`"
+            " `sidecar checkpoints rewind --all`, and with `--new-ids` if they are to be new documents"
         )
 
     def _advice(self) -> str:

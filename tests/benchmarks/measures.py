@@ -23,7 +23,7 @@ from tests.benchmarks.competitors import SIDECAR
 from tests.benchmarks.live import Live, running, sidecar, written
 from tests.benchmarks.logs import generate
 from tests.benchmarks.report import machine
-from tests.benchmarks.servers import ROOT, as_installed
+from tests.benchmarks.servers import ROOT, as_installed, compile_as_in_image
 from tests.benchmarks.workloads import WORKLOADS, Workload
 from tests.support.servers import real_elasticsearch
 
@@ -125,6 +125,7 @@ _WARM_S = 62.0
 
 def pod(effort: Effort, folder: Path, found: Found) -> None:
     """What each Pod costs, in the environment of the image: a quiet file, one line a second, and full load."""
+    compile_as_in_image()
     for server, goal in _POD_GOALS.items():
         with tempfile.TemporaryDirectory(dir=folder) as logs:
             log = Path(logs) / "app.log"

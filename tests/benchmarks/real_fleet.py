@@ -28,7 +28,7 @@ from pathlib import Path
 from tests.benchmarks.comparison import Incomplete
 from tests.benchmarks.fleet import Fleet, requests_per_s, simulate_outage
 from tests.benchmarks.live import Cost, sidecar
-from tests.benchmarks.servers import ROOT, as_in_image
+from tests.benchmarks.servers import ROOT, as_in_image, compile_as_in_image
 
 _CREATED = '{"create":{"status":201}}'
 _LINE = re.compile(rb"line (\d+) of Pod (\d+)")
@@ -268,6 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of normal operation")
     parser.add_argument("--outage", type=float, default=180.0, help="seconds; compare the attempts only from 60 on")
     given = parser.parse_args(arguments)
+    compile_as_in_image()
     with tempfile.TemporaryDirectory() as folder:
         try:
             rows = measure(Fleet(given.pods, given.lines_per_s), given.seconds, given.outage, Path(folder))

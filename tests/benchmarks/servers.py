@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,14 @@ def as_in_image(folder: Path) -> dict[str, str]:
     """The environment of the image: no docstrings, and no extras. One of these brings a library that costs memory."""
     (folder / "requests.py").write_text('raise ImportError("not in the image")\n')
     return {**as_installed(), "PYTHONOPTIMIZE": "2", "PYTHONPATH": str(folder)}
+
+
+def compile_as_in_image() -> None:
+    """Compile all modules without docstrings. The image has its byte code; here the first start would compile it."""
+    modules = [str(ROOT / "sidecar"), sysconfig.get_path("purelib")]
+    subprocess.run(
+        [sys.executable, "-OO", "-m", "compileall", "-q", "-q", *modules], check=False, capture_output=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
