@@ -57,6 +57,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread, which would keep the port until then
         self._listener.close()
 
     def _accept(self) -> None:
