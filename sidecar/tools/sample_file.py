@@ -70,7 +70,7 @@ def _track(file: Path) -> Iterator[TrackedFile]:
     generation = Generation(secrets.randbits(63), "sample", str(file), time.time())
     tracked = TrackedFile(generation, source, place, b"", (), _NullJournal(), OpenFileLimiter(16))
     try:
-        # The search for the end of a file whose last byte is NUL, as in UTF-16, may take several calls.
+        # The search for the end of a file with reserved space may take several calls.
         while not (status := tracked.status()).is_final:
             pass
         tracked.size = status.size
