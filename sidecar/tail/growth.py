@@ -178,6 +178,7 @@ class GrowthMonitor:
             self._on_regrown(file)
         elif file.may_finish:
             file.enter(FilePhase.ROTATED, is_last_run=self._context.is_ending)
+        self._subscribers.follow_again(file)
         self._subscribers.notify(file)
         return True
 

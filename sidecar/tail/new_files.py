@@ -17,6 +17,7 @@ from sidecar.tail.generations import GenerationLog
 from sidecar.tail.growth import GrowthMonitor
 from sidecar.tail.prefix_index import PrefixIndex
 from sidecar.tail.recognition import New, Recognizer, Unchanged
+from sidecar.tail.rotation_names import find_originals
 from sidecar.tail.siblings import Key, find_by_inode
 from sidecar.tail.source import OwnedSource, Postponed
 from sidecar.tail.start_positions import StartPositions
@@ -151,7 +152,8 @@ class NewFiles:
         Tools such as rsync write a new file and rename it over the old one. Return False if the content differs, and
         True if it is equal or a later scan continues the comparison.
         """
-        before = self._replaced.get(place.name)
+        names = find_originals(place.name)  # not only its own: it may have been rotated since
+        before = next((self._replaced[name] for name in names if name in self._replaced), None)
         if before is None or before not in self._files or before.size < MIN_PROOF_BYTES:
             return False
         key = opened.open.identity.key

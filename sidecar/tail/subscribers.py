@@ -52,6 +52,11 @@ class Subscribers:
         for sink, subscriber in self._by_sink.items():
             subscriber.follow(file, file.settled[sink])
 
+    def follow_again(self, file: TrackedFile) -> None:
+        """Tell the shippers that have finished a file which has grown since to read the rest of it."""
+        for sink in self._finished_by.pop(file.generation.id, set()) & self._by_sink.keys():
+            self._by_sink[sink].follow(file, file.settled[sink])
+
     def notify(self, file: TrackedFile) -> None:
         """Tell all shippers that a file has grown, is complete, or has ended."""
         for subscriber in self._by_sink.values():

@@ -280,10 +280,11 @@ class FileTracker:
     def finish_generation(self, number: int, sink: str, file: TrackedFile | None) -> None:
         """Record that a sink has finished a generation. Finish the generation when all sinks have."""
         with self._lock:
-            if not self._subscribers.finish(number, sink):
+            has_finished = self._subscribers.finish(number, sink)
+            if file is not None and self._has_grown(file, sink):
+                self._subscribers.follow_again(file)
                 return
-            if file is not None and not file.ended and self._growth.poll(file):
-                self._subscribers.follow(file)
+            if not has_finished:
                 return
             is_present = file is not None and self._rotated.is_present(file)
             self.context.ledger.mark_finished(number, self.context.clock.now(), is_present)
@@ -292,6 +293,14 @@ class FileTracker:
             if file is not None:
                 self._generations.drop_link(file.generation)
                 self._rotated.finish(file, is_present=is_present)
+
+    def _has_grown(self, file: TrackedFile, sink: str) -> bool:
+        """Return whether a file has grown since this sink has settled it."""
+        if file.ended:
+            return False
+        # An earlier scan may have found the new bytes, after the shipper had finished the file.
+        settled = file.settled.get(sink)  # None: a shipper of the previous configuration
+        return self._growth.poll(file) or (settled is not None and file.count_unsettled(settled.offset) > 0)
 
     def finish_all(self) -> None:
         """Treat every file as complete, including unterminated last lines, because the sidecar ends."""

@@ -322,6 +322,23 @@ def test_a_longer_copy_of_itself_that_takes_the_name_is_read_on(world: Simulated
     assert world.balance()["sink"] == {"stored": len(OLD + MORE + NEW)}
 
 
+@pytest.mark.parametrize("is_delivered", [False, True])
+def test_a_longer_copy_of_itself_that_is_rotated_before_it_is_seen_is_read_on(
+    tmp_path: Path, *, is_delivered: bool
+) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(OLD)
+    world.scan()
+    if is_delivered:
+        world.live(1)
+    world.write(OLD + NEW, ".app.swp")
+    world.path(".app.swp").rename(world.path())
+    world.path().rename(world.path("app.log.1"))
+    world.settle()
+    assert world.messages() == expected(OLD, NEW)
+    assert world.balance()["sink"] == {"stored": len(OLD + NEW)}
+
+
 def test_an_editor_that_replaces_the_file_with_other_content_makes_a_new_one(world: SimulatedSidecar) -> None:
     world.write(OLD)
     world.live(1)

@@ -48,6 +48,27 @@ def test_lines_written_long_after_a_file_left_its_name(tmp_path: Path, how: str,
     assert world.balance()["sink"] == {"stored": len(OLD + NEW + MORE) + 13}
 
 
+@pytest.mark.parametrize("how", ["late write", "renamed back", "compressed"])
+def test_a_sink_that_has_finished_a_file_reads_on_while_another_sink_is_down(tmp_path: Path, how: str) -> None:
+    world = SimulatedSidecar(tmp_path, sinks=("one", "two"))
+    world.destinations["one"].is_down = True
+    world.write(OLD)
+    world.live(1)
+    rotated = world.path().rename(world.path("app.log.1"))
+    world.live(60, step=1)
+    if how == "renamed back":
+        rotated.rename(world.path())
+    world.write(NEW, "app.log" if how == "renamed back" else "app.log.1")
+    if how == "compressed":
+        world.path("app.log.1.gz").write_bytes(gzip.compress(rotated.read_bytes()))
+        rotated.unlink()
+    world.settle()
+    for sink in world.destinations:
+        assert world.messages(sink) == expected(OLD, NEW)
+        assert world.balance()[sink] == {"stored": len(OLD + NEW)}
+    world.check_balance()
+
+
 def test_lines_written_into_a_finished_file_without_a_matching_name_while_the_sidecar_was_down(
     tmp_path: Path,
 ) -> None:

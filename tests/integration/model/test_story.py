@@ -48,6 +48,7 @@ class Story(RuleBasedStateMachine):
         self.may_miss: set[int] = set()
         self.unfinished = ""
         self.rotated: list[Path] = []
+        self.copies: set[Path] = set()
         self.known: set[int] = set()
         """Inodes of files that a look has come across."""
 
@@ -140,6 +141,7 @@ class Story(RuleBasedStateMachine):
         self.world.touched()
         self.known.discard(self.log.stat().st_ino)
         self.rotated.append(copy)
+        self.copies.add(copy)
 
     @precondition(lambda self: self.rotated)
     @rule(data=st.data())
@@ -188,7 +190,7 @@ class Story(RuleBasedStateMachine):
         if self.world.scan():
             lives = {life.file_id.inode for life in self.world.tracker.unfinished_files()}
             # A deleted file that is still held has no part in this: its inode may be that of the next one.
-            self.known |= lives & {path.stat().st_ino for path in self.world.logs.iterdir()}
+            self.known |= lives & {path.lstat().st_ino for path in self.world.logs.iterdir()}
 
     @rule(turns=st.integers(1, 5))
     def turn(self, turns: int) -> None:

@@ -436,3 +436,19 @@ def test_a_copy_is_none_the_less_one_if_its_original_is_truncated_while_it_is_op
         run.scan()
     assert run.generations() == {str(tmp_path / "a.log.1.gz"): number}
     run.killed()
+
+
+def test_a_file_that_grows_while_its_shipper_finishes_it_is_read_on(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_bytes(LINES)
+    run = Run(tmp_path)
+    [tracked] = run.tracker.unfinished_files()
+    run.settle(tracked, len(LINES))
+    with log.open("ab") as out:
+        out.write(b"written late\n")
+    run.scan()  # finds the new bytes after the shipper has read all that it knew of, and before it says so
+    run.subscriber.adopted.clear()
+    run.tracker.finish_generation(tracked.generation.id, "sink", tracked)
+    assert [(file, point.offset) for file, point in run.subscriber.adopted] == [(tracked, len(LINES))]
+    assert run.tracker.unfinished_files() == [tracked]
+    run.killed()

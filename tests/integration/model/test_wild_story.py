@@ -1,0 +1,137 @@
+"""Random stories with unusual writers and rotations: late writes, links, copies, moves, space that is reserved."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from tests.integration.model.test_story import Story
+
+COPY_BYTES, LONGER_BYTES = 1024, 256
+"""A copy, and a longer copy of itself, is not recognized if it is smaller (docs/design/reliability.md)."""
+
+COUNTS, WIDTHS = st.integers(1, 20), st.sampled_from([0, 10, 200])
+SCANS, SECONDS, TURNS = st.integers(0, 3), st.sampled_from([0.2, 1.5, 7.0, 100.0]), st.integers(0, 3)
+
+
+class WildStory(Story):
+    """One application that does what few do."""
+
+    def _lines(self, count: int, width: int) -> bytes:
+        numbers = range(self.count, self.count + count)
+        self.count += count
+        return "".join(f"<{number}:{'x' * width}:{number}>\n" for number in numbers).encode()
+
+    def _name(self, word: str) -> Path:
+        self.rotations += 1
+        return self.world.path(f"app.log.{word}{self.rotations}")
+
+    def _known_rotated(self) -> list[Path]:
+        """Files that were renamed, not copied, and that the sidecar knows."""
+        return [path for path in self.rotated if path not in self.copies and self._is_safe(path)]
+
+    def _live(self, scans: int, seconds: float, turns: int) -> None:
+        for _ in range(scans):
+            self.world.clock.at += seconds
+            self.world.scan()
+            self.world.turn(turns)
+
+    @precondition(lambda self: self._known_rotated())
+    @rule(data=st.data(), count=COUNTS, width=WIDTHS)
+    def write_late(self, data: st.DataObject, count: int, width: int) -> None:
+        path = data.draw(st.sampled_from(self._known_rotated()))
+        self.world.write(self._lines(count, width), path.name)
+
+    @precondition(lambda self: not self.log.exists() and self._known_rotated())
+    @rule(data=st.data())
+    def rename_back(self, data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(self._known_rotated()))
+        self.rotated.remove(path)
+        path.rename(self.log)
+
+    @precondition(lambda self: self.log.exists() and self.log.stat().st_size >= LONGER_BYTES)
+    @rule(count=COUNTS, width=WIDTHS)
+    def replace_by_a_longer_copy(self, count: int, width: int) -> None:
+        self._whole()
+        for path in self.world.logs.glob("app.log.link*"):
+            if path.samefile(self.log):
+                path.unlink()  # else the old content is also a file of its own
+        new = self.world.path(".new")
+        new.write_bytes(self.log.read_bytes() + self._lines(count, width))
+        self.known.discard(self.log.stat().st_ino)
+        new.rename(self.log)
+        self.world.touched()
+
+    @precondition(lambda self: self.log.exists())
+    @rule()
+    def link(self) -> None:
+        os.link(self.log, self._name("link"))
+
+    @precondition(lambda self: self.log.exists())
+    @rule()
+    def link_symbolically(self) -> None:
+        self._name("symbolic").symlink_to(self.log)
+
+    @precondition(lambda self: self.log.exists())
+    @rule(scans=SCANS, seconds=SECONDS, turns=TURNS)
+    def move_out_and_back(self, scans: int, seconds: float, turns: int) -> None:
+        away = self.log.rename(self.folder / "away")
+        self._live(scans, seconds, turns)
+        away.rename(self.log)
+
+    @rule(scans=SCANS, seconds=SECONDS, turns=TURNS, how=st.sampled_from(["missing", "empty", "missing at a start"]))
+    def lose_the_volume_for_a_while(self, scans: int, seconds: float, turns: int, how: str) -> None:
+        away = self.world.logs.rename(self.folder / "volume")
+        if how == "empty":
+            self.world.logs.mkdir()
+        if how == "missing at a start":
+            self.world.restart()
+        self._live(scans, seconds, turns)
+        if self.world.logs.exists():
+            shutil.rmtree(self.world.logs)
+        away.rename(self.world.logs)
+
+    @precondition(lambda self: self.log.exists() and self.log.stat().st_size >= COPY_BYTES)
+    @rule()
+    def back_up(self) -> None:
+        self._whole()
+        self.scan()
+        if self._is_safe(self.log):
+            shutil.copyfile(self.log, self._name("bak"))
+
+    @precondition(lambda self: self.log.exists())
+    @rule(space=st.sampled_from([1, 100, 4096, 100_000]), count=COUNTS, between=st.sets(st.sampled_from("abcd")))
+    def reserve_space_and_fill_it(self, space: int, count: int, between: set[str]) -> None:
+        self._whole()
+        end = self.log.stat().st_size
+        os.truncate(self.log, end + space)
+        self.world.touched()
+        self._live("a" in between, 0.1, "b" in between)
+        data = self._lines(count, 10)
+        with self.log.open("r+b") as out:
+            out.seek(end)
+            out.write(data)
+        self.world.touched()
+        self._live("c" in between, 0.1, "d" in between)
+        os.truncate(self.log, end + len(data))
+        self.world.touched()
+
+    @precondition(lambda self: self.log.exists())
+    @rule(years=st.sampled_from([-40, -1, 50]))
+    def set_another_time(self, years: int) -> None:
+        at = self.log.stat().st_mtime + years * 365 * 86_400
+        os.utime(self.log, (at, at))
+
+
+WildStory.TestCase.settings = settings(
+    max_examples=int(os.environ.get("STORIES", "60")),
+    stateful_step_count=int(os.environ.get("STEPS", "30")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestWildStory = WildStory.TestCase
