@@ -86,8 +86,8 @@ class CopyDecisions:
         for file in index.find_matches(place.name, beginning):
             is_near = os.path.dirname(file.name) == os.path.dirname(place.name)
             is_unlikely = file in started and not is_rotation_of(file.name, place.name)
-            is_copied_again = file.is_in_copy and not source.is_compressed
-            if is_copied_again or is_unlikely or (is_short and not is_near):
+            is_refilled = file.is_in_copy and place.name == file.generation.path
+            if is_refilled or is_unlikely or (is_short and not is_near):
                 continue
             if file.file_id.key in self._generations:
                 self._generations.flush()

@@ -322,6 +322,17 @@ def test_a_longer_copy_of_itself_that_takes_the_name_is_read_on(world: Simulated
     assert world.balance()["sink"] == {"stored": len(OLD + MORE + NEW)}
 
 
+def test_of_two_copies_of_a_truncated_file_one_is_read(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(OLD)
+    world.scan()
+    world.write(OLD, "app.log.backup-of-today")
+    world.copytruncate("app.log.1")
+    world.settle()
+    assert world.messages() == expected(OLD)
+    assert world.balance()["sink"] == {"stored": len(OLD), "skipped:copy": len(OLD)}
+
+
 @pytest.mark.parametrize("is_delivered", [False, True])
 def test_a_longer_copy_of_itself_that_is_rotated_before_it_is_seen_is_read_on(
     tmp_path: Path, *, is_delivered: bool

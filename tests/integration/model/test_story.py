@@ -81,6 +81,7 @@ class Story(RuleBasedStateMachine):
         self.unfinished = text[end:]
 
     _rest = False
+    is_restarted = False
 
     def _whole(self) -> None:
         """The application ends its line before it lets go of the file."""
@@ -213,6 +214,7 @@ class Story(RuleBasedStateMachine):
         if orderly and not any(d.is_down for d in self.world.destinations.values()):
             self.world.drain()
         self.world.restart()
+        self.is_restarted = True
 
     @rule()
     def reload(self) -> None:
