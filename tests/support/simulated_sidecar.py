@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.deliver.batcher import BatchLimits
-from sidecar.errors import Misconfigured, Retryable
+from sidecar.errors import Misconfigured, Retryable, StateError
 from sidecar.lib.roots import Roots
 from sidecar.model.batch import Batch, Refusal, Rejection, WriteResult
 from sidecar.model.documents import BulkFraming
@@ -50,6 +50,8 @@ class CrashAfter:
 
     left: int | None = None
     passed: int = 0
+    is_disk_full: bool = False
+    """Whether the state cannot be written."""
 
     def moment(self) -> None:
         """Pass one moment. Raise `Killed` if it is the last one."""
@@ -63,7 +65,7 @@ class CrashAfter:
 
 
 class CrashingDatabase(Database):
-    """The open database; the process may crash just before and just after each transaction.
+    """The open database. The process may crash just before and after each transaction, and the disk may be full.
 
     All writes of the state are transactions, so a new method of the ledger needs no entry here.
     """
@@ -74,6 +76,8 @@ class CrashingDatabase(Database):
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         self._crash_after.moment()
+        if self._crash_after.is_disk_full:
+            raise StateError("the disk is full")
         with self._database.transaction() as db:
             yield db
         self._crash_after.moment()
@@ -342,9 +346,10 @@ class SimulatedSidecar:
         self.destinations[name] = Destination(self.crash_after)
 
     def _survives(self, action: Callable[[], None]) -> bool:
-        """Return whether the process is alive after the action."""
+        """Return whether the process is alive after the action. It survives that the state cannot be written."""
         try:
-            action()
+            with suppress(StateError):
+                action()
         except Killed:
             self.kill()
             return False

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from tests.integration.model.test_story import Story
 
 COPY_BYTES, LONGER_BYTES = 1024, 256
 """A copy, and a longer copy of itself, is not recognized if it is smaller (docs/design/reliability.md)."""
+
+TOUCHED_BYTES = 256
+"""A smaller file with a new time was probably written again, with the same bytes."""
 
 COUNTS, WIDTHS = st.integers(1, 20), st.sampled_from([0, 10, 200])
 SCANS, SECONDS, TURNS = st.integers(0, 3), st.sampled_from([0.2, 1.5, 7.0, 100.0]), st.integers(0, 3)
@@ -21,6 +24,13 @@ SCANS, SECONDS, TURNS = st.integers(0, 3), st.sampled_from([0.2, 1.5, 7.0, 100.0
 
 class WildStory(Story):
     """One application that does what few do."""
+
+    @initialize(
+        paths=st.sampled_from(["app.log*", "app.log"]), links=st.booleans(), few=st.booleans(), gz=st.booleans()
+    )
+    def begin(self, *, paths: str, links: bool, few: bool, gz: bool = False) -> None:
+        self.exclude = () if gz else ("*.gz",)
+        super().begin(paths=paths, links=links, few=few)
 
     def _lines(self, count: int, width: int) -> bytes:
         numbers = range(self.count, self.count + count)
@@ -121,10 +131,29 @@ class WildStory(Story):
             out.write(data)
         self.world.touched()
         self._live("c" in between, 0.1, "d" in between)
-        os.truncate(self.log, end + len(data))
-        self.world.touched()
+        if self.log.stat().st_size > end + len(data):
+            os.truncate(self.log, end + len(data))
+            self.world.touched()
 
-    @precondition(lambda self: self.log.exists())
+    @rule(seconds=st.sampled_from([0.2, 1.5, 20.0]), times=st.integers(1, 3))
+    def fill_the_disk_for_a_while(self, seconds: float, times: int) -> None:
+        self.world.crash_after.is_disk_full = True
+        self._live(times, seconds, 3)
+        self.world.poll()
+        self.world.crash_after.is_disk_full = False
+
+    @rule(seconds=st.sampled_from([400.0, 7200.0]))
+    def live_long(self, seconds: float) -> None:
+        self.world.live(seconds, step=seconds / 10)
+
+    @precondition(lambda self: "three" not in self.world.destinations)
+    @rule()
+    def add_a_sink(self) -> None:
+        self.world.add_sink("three")
+        self.world.restart()
+        self.is_restarted = True
+
+    @precondition(lambda self: self.log.exists() and self.log.stat().st_size >= TOUCHED_BYTES)
     @rule(years=st.sampled_from([-40, -1, 50]))
     def set_another_time(self, years: int) -> None:
         at = self.log.stat().st_mtime + years * 365 * 86_400
