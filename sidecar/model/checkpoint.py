@@ -80,6 +80,9 @@ class NewGeneration(msgspec.Struct, frozen=True):
     ended: str = ""
     """Why nothing is read at all."""
 
+    seen: int = 0
+    """Bytes that the file has at least."""
+
 
 class KnownFile(msgspec.Struct, frozen=True):
     """What the state stores of a generation, which is the content of one file."""

@@ -414,12 +414,12 @@ def _insert_generations(
 ) -> None:
     db.executemany(
         "INSERT INTO generations (number, pipeline, path, born, device, inode, inode_generation, created_ns,"
-        " covered, fingerprint, name, intent, intent_crc, ended, finished)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " covered, fingerprint, name, seen, intent, intent_crc, ended, finished)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (new.generation.id, new.generation.pipeline, path := encode_path(new.generation.path),
              new.generation.created_at, *_file_columns(new.file_id), new.fingerprint.covered,
-             new.fingerprint.digest, path, *_intent_columns(new.intent), new.ended,
+             new.fingerprint.digest, path, new.seen, *_intent_columns(new.intent), new.ended,
              new.generation.created_at if new.ended else None)
             for new in generations
         ],

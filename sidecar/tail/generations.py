@@ -61,6 +61,7 @@ class GenerationLog:
         head = find_beginning(beginning[:FINGERPRINT_BYTES])
         file = TrackedFile(generation, opened.take(), place, head, (), context.ledger, context.descriptors)
         file.settled = dict(starts)
+        file.seen = file.recorded = len(beginning)
         if not starts:
             file.intent = Intent(len(beginning), checksum(beginning))
         self._unrecorded[file.file_id.key] = file, skipped
@@ -72,7 +73,8 @@ class GenerationLog:
             return
         self._context.ledger.add_generations([
             NewGeneration(
-                file.generation, file.file_id, Fingerprint.from_head(file.head), file.intent, file.settled, skipped
+                file.generation, file.file_id, Fingerprint.from_head(file.head), file.intent, file.settled, skipped,
+                seen=file.seen,
             )
             for file, skipped in self._unrecorded.values()
         ])  # fmt: skip

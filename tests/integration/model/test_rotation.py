@@ -322,6 +322,21 @@ def test_a_longer_copy_of_itself_that_takes_the_name_is_read_on(world: Simulated
     assert world.balance()["sink"] == {"stored": len(OLD + MORE + NEW)}
 
 
+@pytest.mark.parametrize("keep_links", [False, True])
+def test_a_longer_copy_of_itself_that_takes_the_name_while_the_sidecar_is_down(
+    tmp_path: Path, *, keep_links: bool
+) -> None:
+    world = SimulatedSidecar(tmp_path, keep_links=keep_links)
+    world.write(OLD)
+    world.scan()
+    world.kill()
+    world.write(OLD + NEW, ".app.swp")
+    world.path(".app.swp").rename(world.path())
+    world.settle()
+    assert world.messages() == expected(OLD, NEW)
+    assert world.balance()["sink"] == {"stored": len(OLD + NEW)}
+
+
 def test_of_two_copies_of_a_truncated_file_one_is_read(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path)
     world.write(OLD)

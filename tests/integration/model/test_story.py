@@ -77,12 +77,15 @@ class Story(RuleBasedStateMachine):
     def write(self, count: int, width: int, *, cut: bool) -> None:
         text = self.unfinished
         for number in range(self.count, self.count + count):
-            text += f"<{number}:{'x' * width}:{number}>\n"
+            text += self._line(number, width)
         self.count += count
         end = len(text) - 1 - width // 2 if cut else len(text)
         self.world.write(text[len(self.unfinished) : end].encode() if not self._rest else text[:end].encode())
         self._rest = cut
         self.unfinished = text[end:]
+
+    def _line(self, number: int, width: int) -> str:
+        return f"<{number}:{'x' * width}:{number}>\n"
 
     _rest = False
     is_restarted = False

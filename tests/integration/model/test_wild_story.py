@@ -35,7 +35,7 @@ class WildStory(Story):
     def _lines(self, count: int, width: int) -> bytes:
         numbers = range(self.count, self.count + count)
         self.count += count
-        return "".join(f"<{number}:{'x' * width}:{number}>\n" for number in numbers).encode()
+        return "".join(self._line(number, width) for number in numbers).encode()
 
     def _name(self, word: str) -> Path:
         self.rotations += 1
@@ -77,10 +77,12 @@ class WildStory(Story):
         new.rename(self.log)
         self.world.touched()
 
-    @precondition(lambda self: self.log.exists())
+    @precondition(lambda self: self.log.exists() and self.log.stat().st_size >= COPY_BYTES)
     @rule()
     def link(self) -> None:
-        os.link(self.log, self._name("link"))
+        self.scan()
+        if self._is_safe(self.log):
+            os.link(self.log, self._name("link"))
 
     @precondition(lambda self: self.log.exists())
     @rule()

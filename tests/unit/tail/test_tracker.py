@@ -452,3 +452,13 @@ def test_a_file_that_grows_while_its_shipper_finishes_it_is_read_on(tmp_path: Pa
     assert [(file, point.offset) for file, point in run.subscriber.adopted] == [(tracked, len(LINES))]
     assert run.tracker.unfinished_files() == [tracked]
     run.killed()
+
+
+def test_the_state_knows_from_the_start_that_a_new_file_has_content(tmp_path: Path) -> None:
+    run = Run(tmp_path)  # its scan makes the next one too early to record sizes
+    (tmp_path / "app.log").write_bytes(LINES)
+    run.scan()
+    run.killed()
+    [known] = Ledger(open_database(tmp_path / "state")).unfinished("app")
+    assert known.seen > 0
+    assert not known.is_settled(["sink"])
