@@ -97,6 +97,7 @@ class GenerationLog:
             known.generation, opened.take(), place, head, known.boundaries, context.ledger, context.descriptors
         )
         file.seen = file.recorded = known.seen
+        file.scanned_sizes = known.seen, known.seen
         file.is_in_copy, file.intent, file.format = known.is_in_copy, known.intent, known.format
         file.settled = dict(known.checkpoints)
         self._track(file)

@@ -121,6 +121,7 @@ class TrackedFile:
         "phase",
         "place",
         "recorded",
+        "scanned_sizes",
         "seen",
         "settled",
         "shrunk",
@@ -157,6 +158,9 @@ class TrackedFile:
 
         self.shrunk: tuple[int, float] | None = None
         """The size to which the file has shrunk, and when, while it may regain its size; else None."""
+
+        self.scanned_sizes = 0, 0
+        """The sizes of the file in the scan before the last one, and in the last one; 0 if it was not found."""
 
         self.move_count = 0
         self.recorded = 0

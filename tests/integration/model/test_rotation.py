@@ -322,6 +322,23 @@ def test_a_longer_copy_of_itself_that_takes_the_name_is_read_on(world: Simulated
     assert world.balance()["sink"] == {"stored": len(OLD + MORE + NEW)}
 
 
+@pytest.mark.parametrize("meanwhile", ["nothing", "delivered", "restarted"])
+def test_a_copy_of_a_log_that_has_grown_since_is_not_stored_again(tmp_path: Path, meanwhile: str) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(OLD)
+    world.scan()
+    if meanwhile == "delivered":
+        world.live(2)
+    if meanwhile == "restarted":
+        world.restart()
+    world.write(MORE)
+    world.write(OLD + MORE, "app.log.saved-today")
+    world.write(NEW)
+    world.settle()
+    assert world.messages() == expected(OLD, MORE, NEW)
+    assert world.balance()["sink"] == {"stored": len(OLD + MORE + NEW), "skipped:copy": len(OLD + MORE)}
+
+
 @pytest.mark.parametrize("keep_links", [False, True])
 def test_a_longer_copy_of_itself_that_takes_the_name_while_the_sidecar_is_down(
     tmp_path: Path, *, keep_links: bool
