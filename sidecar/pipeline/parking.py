@@ -74,7 +74,7 @@ class Parking:
         ]
 
     def adopt(self, cursor: Cursor) -> None:
-        """Add a file in which an earlier run has parked records. Try their targets now."""
+        """Add a file with parked records. Try those of their targets now that are not held."""
         self._cursors[cursor.file.generation.id] = cursor
         self._breakers.add({item.target for item in cursor.parked})
 
@@ -85,7 +85,8 @@ class Parking:
     def note(self, cursor: Cursor) -> None:
         """Record whether a file has parked records."""
         if cursor.parked:
-            self._cursors[cursor.file.generation.id] = cursor
+            # The pause of the target may have ended before the commit, as on a full disk, so that it was removed.
+            self.adopt(cursor)
         elif self._cursors:
             self.forget(cursor)
 

@@ -48,7 +48,7 @@ class TargetBreakers:
         return self._targets.get(name)
 
     def add(self, names: Iterable[str]) -> None:
-        """Add targets for which an earlier run has parked records. Try them now."""
+        """Add targets for which records are parked. Try those now that were not there."""
         clock = self._context.clock
         for name in names:
             self._targets.setdefault(name, RefusingTarget(clock.now(), clock.monotonic()))
@@ -97,8 +97,9 @@ class TargetBreakers:
         return min([each.retry_at for each in self._targets.values() if each.retry_at > now], default=float("inf"))
 
     def remove(self, name: str) -> None:
-        """Remove a target that has no parked records any more. Report that it is available."""
-        if self._targets.pop(name).error:
+        """Remove a target that has no parked records any more. Report that it is available if it has accepted one."""
+        target = self._targets.pop(name)
+        if target.error and target.is_accepting:
             self._context.emit(events.TargetAvailable(self._context.pipeline, self._context.sink, name))
 
     def update_held(self) -> None:

@@ -53,6 +53,25 @@ def test_only_the_lines_for_a_closed_target_wait_and_the_checkpoint_stays_before
     assert checkpoint(world) <= len(lines(0, 10, "a"))
 
 
+def test_lines_whose_target_refuses_while_the_state_cannot_be_written_are_not_forgotten(tmp_path: Path) -> None:
+    world = closed_world(tmp_path, "b")
+    data = lines(0, 100)
+    world.write(data)
+    world.scan()
+    world.turn()
+    world.crash_after.is_disk_full = True
+    world.live(60)
+    world.crash_after.is_disk_full = False
+    world.live(30)
+    assert parked_lines(world) == 50
+    assert not [event for event in world.events if isinstance(event, TargetAvailable)]
+    world.destinations["sink"].closed.clear()
+    world.live(400)
+    assert world.messages() == messages(data)
+    world.settle()
+    world.check_balance()
+
+
 def test_lines_that_waited_are_delivered_when_the_target_takes_documents_again(tmp_path: Path) -> None:
     world = closed_world(tmp_path, "b")
     data = lines(0, 3000)
