@@ -48,7 +48,7 @@ class TargetBreakers:
         return self._targets.get(name)
 
     def add(self, names: Iterable[str]) -> None:
-        """Add targets for which records are parked. Try those now that were not there."""
+        """Add targets for which records are parked. Try those now that are new."""
         clock = self._context.clock
         for name in names:
             self._targets.setdefault(name, RefusingTarget(clock.now(), clock.monotonic()))
