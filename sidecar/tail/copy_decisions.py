@@ -63,7 +63,7 @@ class CopyDecisions:
             return False
         if original is not None:
             # A plain copy was made since the last scan, which has not found it, and the original has grown since.
-            size = 0 if opened.open.is_compressed else min(original.scanned_sizes[0], original.size)
+            size = 0 if opened.open.is_compressed else min(original.previous_size, original.size)
             self._candidates.add(opened.take(), place, original.generation, size or original.size)
         elif known := self._find_missing(opened.open, place):  # a tracked file that was truncated a moment ago
             self._candidates.add(opened.take(), place, known.generation, known.seen)

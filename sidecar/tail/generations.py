@@ -96,8 +96,7 @@ class GenerationLog:
         file = TrackedFile(
             known.generation, opened.take(), place, head, known.boundaries, context.ledger, context.descriptors
         )
-        file.seen = file.recorded = known.seen
-        file.scanned_sizes = known.seen, known.seen
+        file.seen = file.recorded = file.previous_size = file.scanned_size = known.seen
         file.is_in_copy, file.intent, file.format = known.is_in_copy, known.intent, known.format
         file.settled = dict(known.checkpoints)
         self._track(file)

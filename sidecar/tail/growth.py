@@ -36,7 +36,9 @@ class GrowthMonitor:
     def update(self, file: TrackedFile, found: ScannedFile) -> bool:
         """Compare a file with the result of a scan. Return False if its name is gone or belongs to another file."""
         file.is_in_last_scan = True
-        file.scanned_sizes = file.scanned_sizes[1], found.size
+        file.previous_size = file.scanned_size
+        # Thousands of quiet files must not keep another number each.
+        file.scanned_size = file.size if found.size == file.size else found.size
         if file.name != found.path:
             self._context.ledger.record_rename(file.generation.id, found.path, file.seen)
             file.place = FileLocation(found.root, found.path)

@@ -126,7 +126,7 @@ class NewFiles:
                 return
             if self._files.find(key) is None:
                 file = self._generations.start(opened, place, starts, "read_from_end")
-                file.scanned_sizes = 0, found.size
+                file.scanned_size = found.size
                 index.add(file)
                 self._started.add(file)
 

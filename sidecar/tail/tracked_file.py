@@ -120,8 +120,9 @@ class TrackedFile:
         "move_count",
         "phase",
         "place",
+        "previous_size",
         "recorded",
-        "scanned_sizes",
+        "scanned_size",
         "seen",
         "settled",
         "shrunk",
@@ -159,8 +160,8 @@ class TrackedFile:
         self.shrunk: tuple[int, float] | None = None
         """The size to which the file has shrunk, and when, while it may regain its size; else None."""
 
-        self.scanned_sizes = 0, 0
-        """The sizes of the file in the scan before the last one, and in the last one; 0 if it was not found."""
+        self.previous_size = self.scanned_size = 0
+        """The size of the file in the scan before the last one, and in the last one; 0 if it was not found."""
 
         self.move_count = 0
         self.recorded = 0
