@@ -8,6 +8,7 @@ try:
     from sidecar.lib.native._native import (
         are_ipv4,
         contains,
+        contains_any,
         count_byte,
         encode_pairs,
         join_columns,
@@ -22,6 +23,7 @@ except ImportError:
     from sidecar.lib.native.fallback import (
         are_ipv4,
         contains,
+        contains_any,
         count_byte,
         encode_pairs,
         join_columns,
@@ -36,6 +38,7 @@ except ImportError:
 __all__ = [
     "are_ipv4",
     "contains",
+    "contains_any",
     "count_byte",
     "encode_pairs",
     "join_columns",

@@ -296,6 +296,11 @@ static PyObject *native_join_columns(PyObject *Py_UNUSED(module), PyObject *args
     return found;
 }
 
+typedef struct {
+    const char *text;
+    Py_ssize_t size;
+} Text;
+
 /* ── searches ──────────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /* Bytes per loop without a branch, so that the compiler vectorizes the loop. */
@@ -333,6 +338,64 @@ static PyObject *native_contains(PyObject *Py_UNUSED(module), PyObject *args)
             Py_RETURN_TRUE;
     }
     return PyBool_FromLong(begins_within(data + at, places - at, text, width));
+}
+
+/* Returns whether one of the texts that end with this byte is in the data. */
+static int contains_ending(const char *data, const char *end, const Text *texts, Py_ssize_t many, char last)
+{
+    unsigned char is_before[256] = {0}; /* by byte before the last one: whether it can be that of a text */
+    for (Py_ssize_t i = 0; i < many; i++)
+        if (texts[i].text[texts[i].size - 1] == last)
+            is_before[(unsigned char)texts[i].text[texts[i].size - 2]] = 1;
+    const char *at = data;
+    while (at < end && (at = memchr(at, last, (size_t)(end - at))) != NULL) {
+        if (at++ == data || !is_before[(unsigned char)at[-2]])
+            continue;
+        for (Py_ssize_t i = 0; i < many; i++)
+            if (texts[i].size <= at - data && memcmp(at - texts[i].size, texts[i].text, (size_t)texts[i].size) == 0)
+                return 1;
+    }
+    return 0;
+}
+
+/* Fills the texts. Returns -1 with an exception. */
+static int read_texts(PyObject *given, Text *texts, Py_ssize_t many)
+{
+    for (Py_ssize_t i = 0; i < many; i++) {
+        char *text;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(given, i), &text, &texts[i].size) < 0)
+            return -1;
+        texts[i].text = text;
+        if (texts[i].size < 2) {
+            PyErr_SetString(PyExc_ValueError, "a text to search for must have at least two bytes");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *native_contains_any(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *bytes, *given;
+    char *data;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "SO!:contains_any", &bytes, &PyTuple_Type, &given)
+        || PyBytes_AsStringAndSize(bytes, &data, &size) < 0)
+        return NULL;
+    const Py_ssize_t many = PyTuple_Size(given);
+    Text *texts = PyMem_Calloc((size_t)many, sizeof(Text));
+    if (texts == NULL)
+        return PyErr_NoMemory();
+    int found = read_texts(given, texts, many);
+    unsigned char is_searched[256] = {0}; /* by last byte of a text */
+    for (Py_ssize_t i = 0; found == 0 && i < many; i++) {
+        const char last = texts[i].text[texts[i].size - 1];
+        if (!is_searched[(unsigned char)last])
+            found = contains_ending(data, data + size, texts, many, last);
+        is_searched[(unsigned char)last] = 1;
+    }
+    PyMem_Free(texts);
+    return found < 0 ? NULL : PyBool_FromLong(found);
 }
 
 static PyObject *native_count_byte(PyObject *Py_UNUSED(module), PyObject *args)
@@ -423,11 +486,6 @@ static PyObject *native_are_ipv4(PyObject *Py_UNUSED(module), PyObject *args)
 #define ABSENT (-1)
 #define UNDECIDED (-2)
 
-typedef struct {
-    const char *text;
-    Py_ssize_t size;
-} Name;
-
 /* The bytes of a member: start of the key, start and end of the value. */
 typedef struct {
     Py_ssize_t start, value, end;
@@ -481,7 +539,7 @@ static const char *skip_value(const char *at, const char *end)
 }
 
 /* Compares the key, without its quotes, with one name. */
-static void note_member(const Name *name, MemberSpan *span, const char *key, Py_ssize_t size, MemberSpan found)
+static void note_member(const Text *name, MemberSpan *span, const char *key, Py_ssize_t size, MemberSpan found)
 {
     if (size < name->size || memcmp(key, name->text, (size_t)name->size) != 0)
         return;
@@ -492,7 +550,7 @@ static void note_member(const Name *name, MemberSpan *span, const char *key, Py_
 }
 
 /* Fills the span of each name. Returns 0 if the text is not a list of members, or a key contains an escape. */
-static int locate_in(const char *data, Py_ssize_t size, const Name *names, Py_ssize_t many, MemberSpan *spans)
+static int locate_in(const char *data, Py_ssize_t size, const Text *names, Py_ssize_t many, MemberSpan *spans)
 {
     const char *end = data + size, *at = skip_blanks(data, end);
     for (Py_ssize_t i = 0; i < many; i++)
@@ -534,7 +592,7 @@ static int set_number(PyObject *list, Py_ssize_t row, Py_ssize_t number)
 }
 
 /* Locates the names in one text and writes a row of the columns, three for each name. */
-static int locate_row(PyObject *text, Py_ssize_t row, const Name *names, Py_ssize_t many, PyObject **columns)
+static int locate_row(PyObject *text, Py_ssize_t row, const Text *names, Py_ssize_t many, PyObject **columns)
 {
     MemberSpan spans[MAX_NAMES];
     Py_ssize_t size = 0;
@@ -560,7 +618,7 @@ static int locate_row(PyObject *text, Py_ssize_t row, const Name *names, Py_ssiz
     return 0;
 }
 
-static int read_names(PyObject *given, Name *names)
+static int read_names(PyObject *given, Text *names)
 {
     Py_ssize_t many = PyTuple_Size(given);
     if (many > MAX_NAMES) {
@@ -579,7 +637,7 @@ static int read_names(PyObject *given, Name *names)
 static PyObject *native_locate_members(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *texts, *given, *columns[3 * MAX_NAMES];
-    Name names[MAX_NAMES];
+    Text names[MAX_NAMES];
     if (!PyArg_ParseTuple(args, "O!O!:locate_members", &PyList_Type, &texts, &PyTuple_Type, &given)
         || read_names(given, names) < 0)
         return NULL;
@@ -632,7 +690,7 @@ typedef struct {
     PyObject *names;                /* set of the root names of all keys */
     PyObject *columns[MAX_NAMES];   /* values of the wanted names; NULL if no line has one */
     PyObject *values[MAX_NAMES];    /* borrowed: JSON to write instead of the values; NULL: write the values */
-    Name wanted[MAX_NAMES];
+    Text wanted[MAX_NAMES];
     Py_ssize_t wanted_count, rows;
     KeySlot slots[KEY_SLOTS];
     char *buffer;
@@ -1201,6 +1259,7 @@ static PyMethodDef methods[] = {
     {"strip_braces", native_strip_braces, METH_VARARGS, NULL},
     {"join_columns", native_join_columns, METH_VARARGS, NULL},
     {"contains", native_contains, METH_VARARGS, NULL},
+    {"contains_any", native_contains_any, METH_VARARGS, NULL},
     {"are_ipv4", native_are_ipv4, METH_VARARGS, NULL},
     {"count_byte", native_count_byte, METH_VARARGS, NULL},
     {"needs_no_escaping", native_needs_no_escaping, METH_VARARGS, NULL},

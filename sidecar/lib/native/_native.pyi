@@ -1,5 +1,6 @@
 from sidecar.lib.native.fallback import are_ipv4 as are_ipv4
 from sidecar.lib.native.fallback import contains as contains
+from sidecar.lib.native.fallback import contains_any as contains_any
 from sidecar.lib.native.fallback import count_byte as count_byte
 from sidecar.lib.native.fallback import encode_pairs as encode_pairs
 from sidecar.lib.native.fallback import join_columns as join_columns

@@ -79,6 +79,16 @@ def contains(data: bytes, text: bytes) -> bool:
     return text in data
 
 
+def contains_any(data: bytes, texts: tuple[bytes, ...]) -> bool:
+    """Return whether `data` contains one of the texts. It is fast if their last bytes are rare.
+
+    Raise `ValueError` if a text is shorter than two bytes.
+    """
+    if any(len(text) < 2 for text in texts):
+        raise ValueError("a text to search for must have at least two bytes")
+    return any(text in data for text in texts)
+
+
 def are_ipv4(texts: list[str]) -> bool:
     """Return whether each text is an IPv4 address in decimal notation, without leading zeros."""
     return all(map(_IPV4.fullmatch, texts))

@@ -66,6 +66,10 @@ _ARGUMENTS: Mapping[str, Callable[[FuzzedInput], list[Any]]] = {
     "split_lines": lambda fuzzed: [_bytes(fuzzed), fuzzed.one_of(_OFFSETS)],
     "strip_braces": lambda fuzzed: [[_wrapped(fuzzed) for _ in range(fuzzed.below(9))], "{", "}"],
     "join_columns": _rows_and_columns,
+    "contains_any": lambda fuzzed: [
+        _bytes(fuzzed) + (text := _bytes(fuzzed)),
+        (text[fuzzed.below(200) :], *(_bytes(fuzzed) for _ in range(fuzzed.below(4)))),
+    ],
     "contains": lambda fuzzed: [_bytes(fuzzed) + (text := _bytes(fuzzed)), text[fuzzed.below(200) :]],
     "are_ipv4": lambda fuzzed: [[_address(fuzzed) for _ in range(fuzzed.below(9))]],
     "count_byte": lambda fuzzed: [_bytes(fuzzed), fuzzed.take(1)],

@@ -19,8 +19,8 @@ from sidecar.lib.native import _native as _compiled
 from sidecar.lib.native import fallback as reference
 
 NAMES = (
-    "split_lines", "strip_braces", "join_columns", "are_ipv4", "contains", "count_byte", "needs_no_escaping",
-    "locate_members", "encode_pairs", "mask_ipv4", "mask_email",
+    "split_lines", "strip_braces", "join_columns", "are_ipv4", "contains", "contains_any", "count_byte",
+    "needs_no_escaping", "locate_members", "encode_pairs", "mask_ipv4", "mask_email",
 )  # fmt: skip
 TEXT = st.text(st.characters(), max_size=20)
 """Halves of surrogate pairs included."""
@@ -105,6 +105,20 @@ def test_contains(data: bytes, text: bytes) -> None:
         assert both("contains", data + text, text) is True
         assert both("contains", data + text + data, text) is True
         both("contains", text[:-1] + data, text)
+
+
+SEARCHED = [b'"_', b'"log.offset.', b'"host.name.', b"e.", b"..", b"\x00\x00", b"\xc3\xa4", b"log.", b'"', b""]
+
+
+@given(
+    st.lists(SHORT_BYTES | st.sampled_from([*SEARCHED, b'"log.', b"offset", b".", b"\x00", b"name."])).map(b"".join),
+    st.lists(st.sampled_from(SEARCHED) | st.binary(max_size=4), max_size=12).map(tuple),
+)
+def test_contains_any(data: bytes, texts: tuple[bytes, ...]) -> None:
+    both("contains_any", data, texts)
+    if all(len(text) > 1 for text in texts):
+        assert both("contains_any", data, texts) is any(text in data for text in texts)
+        assert all(both("contains_any", data + text, texts) is True for text in texts)
 
 
 @given(SHORT_BYTES, st.binary(min_size=1, max_size=1))
