@@ -77,15 +77,21 @@ class Framer(msgspec.Struct, frozen=True):
         data = chunk.data
         if not self._needs_no_annotations(chunk) or chunk.event_starts is not None or chunk.offset % charset.width:
             return None
+        bom = charset.bom_length(data, chunk.offset)
         try:
-            text = charset.strip_bom(data, chunk.offset).decode(charset.name)
+            text = data[bom:].decode(charset.name)
         except UnicodeDecodeError:
             return None
         texts = text.split("\n")
         texts.pop()
         if "\0" in text or "\r" in text or not all(texts):
             return None
-        starts = list(accumulate(map(len, charset.split_lines(data, chunk.offset)), initial=chunk.offset))
+        if len(text) * charset.width == len(data) - bom:  # the usual case: all characters have the same width
+            sizes = [(len(line) + 1) * charset.width for line in texts]
+        else:
+            sizes = [len(line) for line in charset.split_lines(data[bom:], chunk.offset + bom)]
+        starts = list(accumulate(sizes, initial=chunk.offset + bom))
+        starts[0] = chunk.offset
         decoded = replace(chunk, data=text.encode())
         return LineBatch(decoded, len(texts), texts, starts[: len(texts)], text)
 
@@ -96,7 +102,7 @@ class Framer(msgspec.Struct, frozen=True):
         if event_starts is None or has_annotations or not self._is_plain(chunk):
             return None
         try:
-            texts = [data[start:end].decode().rstrip("\n") for start, end in pairwise((*event_starts, len(data)))]
+            texts = _slice_events(data, event_starts)
             for index in chunk.event_ranges:
                 texts[index] = _join_ranges(chunk, index).decode().rstrip("\n")
         except UnicodeDecodeError:
@@ -228,6 +234,15 @@ class _LineByLineFramer(msgspec.Struct):
 
     def _annotate(self, index: int, path: str, value: str) -> None:
         self.annotations.setdefault(index, {})[path] = value
+
+
+def _slice_events(data: bytes, event_starts: Sequence[int]) -> list[str]:
+    """Return the events without line ends at their ends. Raise `UnicodeDecodeError` if the data is not UTF-8."""
+    bounds = pairwise((*event_starts, len(data)))
+    if data.isascii() and not native.contains(data, b"\n\n"):  # the usual case
+        text = data.decode()
+        return [text[start : end - 1] for start, end in bounds]
+    return [data[start:end].decode().rstrip("\n") for start, end in bounds]
 
 
 def _join_ranges(chunk: Chunk, index: int) -> bytes:

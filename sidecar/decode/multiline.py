@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate, count
-from operator import add
 from typing import Protocol
 
 import msgspec
@@ -47,14 +45,14 @@ class PresetRule:
 
     def __init__(self, preset: Preset) -> None:
         self._event, self._continuation = re.compile(preset.event), re.compile(preset.continuation)
-        self._last, self._required_texts = re.compile(preset.last), preset.required_texts
+        self._last = re.compile(preset.last)
+        self._shortcut = tuple(map(re.compile, preset.shortcut)) if preset.shortcut else None
 
     def find_starts(self, data: bytes) -> list[int]:
-        """Return the offset of each event. Skip the pattern match if all events have one line."""
-        if not any(text in data for text in self._required_texts):
-            lengths = map(len, data.split(b"\n")[:-2])
-            return list(map(add, accumulate(lengths, initial=0), count()))
-        return [match.start() for match in self._event.finditer(data)]
+        event = self._event
+        if self._shortcut and not self._shortcut[0].search(data):
+            event = self._shortcut[1]
+        return [match.start() for match in event.finditer(data)]
 
     def find_end(self, data: bytes, start: int, limit: int) -> int:
         match = self._event.match(data, start, limit)

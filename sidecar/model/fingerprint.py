@@ -27,7 +27,7 @@ def checksum(data: bytes, before: int = 0, start: int = 0, end: int | None = Non
     data that counts.
     """
     if data.find(b"\0", start, end) >= 0:
-        return isal_zlib.crc32(data[start:end].replace(b"\0", b""), before)
+        return isal_zlib.crc32(data[start:end].translate(None, b"\0"), before)
     return isal_zlib.crc32(memoryview(data)[start:end], before)
 
 

@@ -145,6 +145,8 @@ class Reader:
         """Return the first hole at the beginning of a line, or the first NUL bytes that are not accepted yet."""
         charset, raw, begin = self._charset_of(cursor), part.raw, part.begin
         at = cursor.offset - begin
+        if charset.width > 1 and not native.contains(raw, bytes(charset.width)):
+            return None  # the usual case, in one pass; `find` stops at each zero byte
         nul = charset.find_nul(raw, begin, at)
         while nul >= 0:
             line = charset.find_last_line_end(raw, begin, at, nul) or begin

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +48,20 @@ def test_every_line_is_where_its_bytes_are(lines: list[bytes], encoding: str) ->
     found = Framer(keep_empty=True, charset=charset).frame(chunk(data))
     assert list(found.starts) == [at for at, _ in byte_lines(data, charset)]
     assert not any("\n" in text for text in found.texts)
+
+
+@given(
+    lines=st.lists(st.text(st.sampled_from("aä€\U0001f600")), min_size=1),
+    encoding=ENCODINGS,
+    bom=st.sampled_from(["", "\ufeff"]),
+)
+def test_a_line_begins_after_the_bytes_of_the_lines_before_it(lines: list[str], encoding: str, bom: str) -> None:
+    charset = lookup(encoding)
+    encoded = [f"{line}\n".encode(charset.name, "ignore") for line in [bom + lines[0], *lines[1:]]]
+    data = b"".join(encoded)
+    found = Framer(keep_empty=True, charset=charset).frame(chunk(data))
+    assert list(found.starts) == [0, *accumulate(map(len, encoded))][:-1]
+    assert charset.width == 1 or list(found.texts) == lines
 
 
 @settings(max_examples=600, deadline=None)
