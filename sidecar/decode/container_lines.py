@@ -14,14 +14,14 @@ import msgspec
 _DECODER_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError)
 
 
-class ContainerLine(NamedTuple):
-    """One line that a container runtime wrote."""
+class ContainerLines(NamedTuple):
+    """The lines that a container runtime wrote, in columns. Lines in another format have no stream."""
 
-    time: str
-    stream: str
-    is_last_part: bool
-    content: bytes
-    """What the application wrote, without its line end."""
+    times: Sequence[str | bytes]
+    streams: Sequence[str | bytes | None]
+    are_last_parts: Sequence[bool]
+    contents: Sequence[bytes]
+    """What the application wrote, without line ends. Empty if it was not asked for."""
 
 
 class ContainerFormat(Protocol):
@@ -31,8 +31,8 @@ class ContainerFormat(Protocol):
         """Return whether a line of the data may be a part that is not the last one."""
         ...
 
-    def read_lines(self, data: bytes) -> Sequence[ContainerLine | None]:
-        """Return the values of each line; None for a line in another format."""
+    def read_lines(self, data: bytes, *, with_contents: bool) -> ContainerLines:
+        """Return the values of each line of the data, which consists of whole lines."""
         ...
 
 
@@ -44,16 +44,19 @@ class CriFormat:
     def has_parts(self, data: bytes) -> bool:
         return b" stdout P" in data or b" stderr P" in data
 
-    def read_lines(self, data: bytes) -> Sequence[ContainerLine | None]:
-        return [
-            ContainerLine(time.decode(errors="replace"), stream.decode(), tag == b"F", content) if stream else None
-            for time, stream, tag, content in self._LINE.findall(data)
-        ]
+    def read_lines(self, data: bytes, *, with_contents: bool) -> ContainerLines:
+        times, streams, tags, contents = zip(*self._LINE.findall(data), strict=True)
+        return ContainerLines(
+            times,
+            streams if b"" not in streams else [stream or None for stream in streams],
+            [tag == b"F" for tag in tags],
+            contents if with_contents else (),
+        )
 
 
 class _DockerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     log: str
-    stream: str
+    stream: str | None
     time: str
     attrs: dict[str, str] | None = None
 
@@ -62,34 +65,38 @@ class DockerFormat:
     """The format of Docker's json-file: an object whose value of `log` ends with a newline in the last part."""
 
     _DECODER = msgspec.json.Decoder(_DockerEntry)
+    _UNKNOWN = _DockerEntry("", None, "")
 
     def has_parts(self, data: bytes) -> bool:
         # The text may end with a backslash before an "n", which looks like a line end.
         return data.count(b'\\n","') != data.count(b"\n") or b'\\\\n","' in data
 
-    def read_lines(self, data: bytes) -> Sequence[ContainerLine | None]:
+    def read_lines(self, data: bytes, *, with_contents: bool) -> ContainerLines:
+        entries = self._read_entries(data)
+        return ContainerLines(
+            [entry.time for entry in entries],
+            [entry.stream for entry in entries],
+            [entry.log[-1:] == "\n" for entry in entries],
+            # Only an altered file has another line end in the text. One line must remain one line.
+            [
+                entry.log.encode(errors="surrogatepass").removesuffix(b"\n").replace(b"\n", b" ")
+                for entry in (entries if with_contents else ())
+            ],
+        )
+
+    def _read_entries(self, data: bytes) -> Sequence[_DockerEntry]:
         lines = data.split(b"\n")[:-1]
         try:
             entries: Sequence[_DockerEntry] = self._DECODER.decode_lines(data)
         except _DECODER_ERRORS:
-            return [self._read_line(line) for line in lines]
-        if len(entries) != len(lines):
-            return [self._read_line(line) for line in lines]
-        return [self._convert(entry) for entry in entries]
+            entries = ()
+        return entries if len(entries) == len(lines) else [self._read_entry(line) for line in lines]
 
-    def _read_line(self, line: bytes) -> ContainerLine | None:
+    def _read_entry(self, line: bytes) -> _DockerEntry:
         try:
-            return self._convert(self._DECODER.decode(line))
+            return self._DECODER.decode(line)
         except _DECODER_ERRORS:
-            return None
-
-    @staticmethod
-    def _convert(entry: _DockerEntry) -> ContainerLine:
-        content = entry.log.encode(errors="surrogatepass")
-        is_last_part = content.endswith(b"\n")
-        # Only an altered file has another line end in the text. One line must remain one line.
-        content = content.removesuffix(b"\n").replace(b"\n", b" ")
-        return ContainerLine(entry.time, entry.stream, is_last_part, content)
+            return self._UNKNOWN
 
 
 CONTAINER_FORMATS: dict[str, ContainerFormat] = {"cri": CriFormat(), "docker": DockerFormat()}

@@ -6,6 +6,7 @@ The stream (`stdout` or `stderr`) becomes the field `stream`, unless the message
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -125,6 +126,12 @@ class MessageParser:
         ]
 
 
+def join_events(events: Sequence[str]) -> tuple[str, list[int]]:
+    """Return all lines of the events, and the index of the first line of each event; the last index is the end."""
+    counts = [event.count("\n") + 1 for event in events]
+    return "\n".join(events), list(accumulate(counts, initial=0))
+
+
 def _quote(texts: Iterable[str]) -> list[tuple[str, str]]:
     distinct = list(texts)
     return list(zip(distinct, json_strings(distinct), strict=True))
@@ -141,6 +148,7 @@ def _as_lines(lines: LineBatch, messages: ContainerMessages) -> LineBatch:
     """Return a batch in which each line is replaced by its message."""
     text = "\n".join([*messages.texts, ""])
     is_plain = "\r" not in text and "\0" not in text and text.count("\n") == lines.count
-    if not (lines.is_uniform and is_plain and all(messages.texts)):
+    if not (is_plain and all(messages.texts)) or lines.annotations or lines.invalid:
         return replace(lines, texts=messages.texts, text="", is_uniform=False)
-    return replace(lines, texts=messages.texts, text=text, chunk=replace(lines.chunk, data=text.encode()))
+    chunk = replace(lines.chunk, data=text.encode())
+    return replace(lines, texts=messages.texts, text=text, is_uniform=True, chunk=chunk)

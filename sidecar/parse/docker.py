@@ -7,13 +7,14 @@ joins these parts. The labels that Docker can add are kept in the field `attrs`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
+from sidecar.lib import native
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
-from sidecar.parse.container_messages import ContainerMessage, ContainerMessages, MessageParser
-from sidecar.parse.json import strip_object_braces
+from sidecar.parse.container_messages import ContainerMessage, ContainerMessages, MessageParser, join_events
 from sidecar.parse.time.timestamps import Timestamps
 
 _ERROR = "the line is not in the format of Docker's json-file"
@@ -41,27 +42,32 @@ class DockerParser:
         return self._parse_chunk(lines) or self._parse_lines(lines)
 
     def _parse_chunk(self, lines: LineBatch) -> RecordBatch | None:
-        """Parse all lines in one pass. Return None if one is not a whole message or has `attrs`."""
-        entries = self._decode_chunk(lines) if lines.is_uniform and strip_object_braces(lines) is not None else None
-        if entries is None:
+        """Parse all events in one pass. Return None if a line has another format or `attrs`."""
+        bounds: Sequence[int] = range(lines.count + 1)
+        entries = _decode_lines(lines.text, lines.texts) if lines.is_uniform else None
+        if not lines.is_uniform:
+            text, bounds = join_events(lines.texts)
+            entries = _decode_lines(text, text.split("\n"))
+        if not entries:
             return None
-        texts, streams = [entry.log[:-1] for entry in entries], [entry.stream for entry in entries]
-        times = self._timestamps.convert_all([entry.time for entry in entries])
-        return self._content.parse_all(lines, ContainerMessages(texts, streams, times))
+        logs, firsts = [entry.log for entry in entries], entries
+        if len(entries) > lines.count:
+            logs = ["".join(logs[start:end]) for start, end in pairwise(bounds)]
+            firsts = [entries[start] for start in bounds[:-1]]
+        ends = {log[-2:] for log in logs}
+        is_usual = all(end.endswith("\n") and end != "\r\n" for end in ends)
+        messages = ContainerMessages(
+            [log[:-1] for log in logs] if is_usual else list(map(_strip_line_end, logs)),
+            [entry.stream for entry in firsts],
+            self._timestamps.convert_all([entry.time for entry in firsts]),
+            partial=frozenset(
+                () if is_usual else (number for number, log in enumerate(logs) if not log.endswith("\n"))
+            ),
+        )
+        return self._content.parse_all(lines, messages)
 
     def _parse_lines(self, lines: LineBatch) -> RecordBatch:
         return self._content.parse_some(lines, [self._read_message(event) for event in lines.texts], _ERROR)
-
-    @staticmethod
-    def _decode_chunk(lines: LineBatch) -> Sequence[_DockerLine] | None:
-        try:
-            entries = _DECODER.decode_lines(lines.chunk.data)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return None
-        ends = {entry.log[-2:] for entry in entries}
-        has_ends = all(end.endswith("\n") and end != "\r\n" for end in ends)
-        is_plain = len(entries) == lines.count and has_ends and {entry.attrs is None for entry in entries} == {True}
-        return entries if is_plain else None
 
     def _read_message(self, event: str) -> ContainerMessage | None:
         try:
@@ -69,12 +75,27 @@ class DockerParser:
         except (msgspec.MsgspecError, UnicodeEncodeError):
             return None
         first, text = entries[0], "".join(entry.log for entry in entries)
-        message = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
         extra_members = f'"attrs":{msgspec.json.encode(first.attrs).decode()}' if first.attrs else ""
         return ContainerMessage(
-            message,
+            _strip_line_end(text),
             first.stream,
             self._timestamps.read(first.time),
             is_whole=text.endswith("\n"),
             extra_members=extra_members,
         )
+
+
+def _decode_lines(text: str, lines: Sequence[str]) -> Sequence[_DockerLine] | None:
+    """Return the entry of each line. Return None if a line has another format or `attrs`."""
+    if native.strip_braces(list(lines), "{", "}") is None:
+        return None
+    try:
+        entries = _DECODER.decode_lines(text.encode())
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+    is_plain = len(entries) == len(lines) and {entry.attrs is None for entry in entries} == {True}
+    return entries if is_plain else None
+
+
+def _strip_line_end(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text

@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.decode.framing import Framer
+from sidecar.decode.presets import PRESETS
 from sidecar.decode.settings import MultilineSettings
 from sidecar.decode.streams import MAX_GAP_BYTES
 from sidecar.lib.line_groups import Events, LineGrouping
 from sidecar.model.lines import LineBatch
 from tests.support.builders.records import chunk, fields, framed_events, stages
+from tests.unit.decode.test_multiline import EVENTS
 
 
 class Written(NamedTuple):
-    """A line that the runtime wrote. `ms`: its time in milliseconds."""
+    """A line that the runtime wrote. `ms`: its time in milliseconds. A line in another format has the stream ""."""
 
     ms: int
     stream: str
@@ -33,10 +35,14 @@ def time(ms: int) -> str:
 
 
 def cri(line: Written) -> bytes:
+    if not line.stream:
+        return f"{line.text}\n".encode()
     return f"{time(line.ms)} {line.stream} {'F' if line.is_last_part else 'P'} {line.text}\n".encode()
 
 
 def docker(line: Written) -> bytes:
+    if not line.stream:
+        return f"{line.text}\n".encode()
     text = line.text + "\n" * line.is_last_part
     members = {"log": text, "stream": line.stream, "time": time(line.ms)}
     return json.dumps(members, separators=(",", ":")).encode() + b"\n"
@@ -167,7 +173,7 @@ def test_a_limit_splits_a_message_of_too_many_parts_and_says_so() -> None:
 LINES = st.lists(
     st.builds(
         lambda step, stream, last, indent, text: (step, stream, last, " " * indent + text),
-        st.sampled_from([0, 1, 1, 1, 700, 2500]), st.sampled_from([OUT, OUT, ERR]),
+        st.sampled_from([-700, 0, 1, 1, 1, 700, 2500]), st.sampled_from([OUT, OUT, OUT, ERR, ERR, ""]),
         st.sampled_from([True, True, True, False]), st.integers(0, 1), st.sampled_from(["a", "bb", "ccc"]),
     ),
     max_size=24,
@@ -175,7 +181,7 @@ LINES = st.lists(
 
 
 def written(rows: Sequence[tuple[int, str, bool, str]]) -> list[Written]:
-    at, lines = 0, []
+    at, lines = 60_000, []
     for number, (step, stream, is_last_part, text) in enumerate(rows):
         at += step
         lines.append(Written(at, stream, is_last_part, f"{text}{number}"))
@@ -187,9 +193,12 @@ def oracle(lines: Sequence[Written], *, joins_indented: bool) -> list[list[int]]
     events: list[list[int]] = []
     current: dict[str, list[int]] = {}
     for index, line in enumerate(lines):
+        if not line.stream:
+            events.append([index])
+            continue
         for stream in [other for other in current if other != line.stream]:
             seconds = [lines[n].ms // 1000 for n in (current[stream][-1], index)]
-            if seconds[0] != seconds[1] and line.ms - lines[current[stream][-1]].ms > 2000:
+            if seconds[0] != seconds[1] and abs(line.ms - lines[current[stream][-1]].ms) > 2000:
                 del current[stream]
         event = current.get(line.stream)
         is_part = event is not None and not lines[event[-1]].is_last_part
@@ -229,6 +238,25 @@ def test_events_are_those_of_each_stream_whatever_was_read_at_once(
     assert at + events.complete_bytes == len(content)
     found += [(at + start, text) for start, text in events_of(events, content[at:])]
     assert sorted(found) == expected
+
+
+TEXTS = st.sampled_from(sorted({line for events in EVENTS.values() for text in events for line in text.splitlines()}))
+
+
+@pytest.mark.parametrize("preset", [None, *PRESETS])
+@pytest.mark.parametrize("name", WRITERS)
+@given(rows=LINES, texts=st.lists(TEXTS, min_size=24, max_size=24), closed=st.booleans())
+def test_a_limit_that_no_event_exceeds_changes_nothing(
+    name: str, preset: str | None, rows: Any, texts: Sequence[str], closed: bool
+) -> None:
+    """Streams with an event at the limit are divided line by line."""
+    lines = [line._replace(text=text) for line, text in zip(written(rows), texts, strict=False)]
+    data = b"".join(map(WRITERS[name], lines))
+    whole = grouping(name, preset).split_events(data, closed=True)
+    most = max([text.count(b"\n") for _, text in events_of(whole, data)], default=1)
+    expected = grouping(name, preset).split_events(data, closed=closed)
+    assert grouping(name, preset, max_lines=max(most, 2)).split_events(data, closed=closed) == expected
+    assert not expected.split
 
 
 @pytest.mark.parametrize("preset", [None, "java", "python"])

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sidecar.config.pipeline import PipelineSettings
+from sidecar.decode.framing import Framer
 from sidecar.document.builder import DocumentBuilder
 from sidecar.model.documents import SplicedDocuments
 from sidecar.model.lines import LineBatch
 from sidecar.model.records import RecordBatch
 from sidecar.pipeline.builder import build_stages
 from sidecar.testing import ManualClock
-from tests.support.builders.records import fields, framed_events
+from tests.support.builders.records import chunk, fields, framed_events, stages
 
 TIME = "2026-11-23T01:00:00.123456789Z"
 
@@ -129,3 +133,40 @@ def test_invalid_bytes_in_a_divided_line_are_replaced_once_and_nothing_else_chan
     records = build_stages(chosen, ManualClock(), "node", {}).parser.parse(framed)
     assert [each["message"] for each in fields(records)] == ["a�b�"]
     assert framed.replacement_count == 1
+
+
+EVENTS = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["P", "F", "F", "F:x"]), st.sampled_from(["stdout", "stderr"]),
+            st.sampled_from(["a", "", "b ", "c\r", '{"n":1}', "P stdout F x", "\\", '{"stream":2}']),
+        ),
+        min_size=1, max_size=3,
+    ),
+    min_size=1, max_size=6,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("inner", ["plain", "json"])
+@pytest.mark.parametrize("name", ["cri", "docker"])
+@given(events=EVENTS)
+def test_events_that_are_parsed_together_are_parsed_as_one_by_one(
+    name: str, inner: str, events: list[list[tuple[str, str, str]]]
+) -> None:
+    """A line in another format at the end makes the parser read each event separately."""
+
+    def write(tag: str, stream: str, text: str) -> str:
+        return cri(text, tag, stream) if name == "cri" else docker(text + "\n" * (tag != "P"), stream)
+
+    def parse(texts: list[str]) -> RecordBatch:
+        data = "".join(f"{text}\n" for text in texts).encode()
+        starts = list(accumulate([len(text.encode()) + 1 for text in texts], initial=0))[:-1]
+        framed = Framer().frame(chunk(data, event_starts=starts))
+        return stages(parser={"type": name, "content": inner}).parser.parse(framed)
+
+    texts = ["\n".join(write(*line) for line in event) for event in events]
+    together, separate = parse(texts), parse([*texts, "oops"])
+    assert list(together.bodies) == list(separate.bodies[:-1])
+    assert list(together.times) == list(separate.times[:-1])
+    assert together.annotations == separate.annotations
+    assert together.errors == {i: text for i, text in separate.errors.items() if i < len(texts)}
