@@ -12,9 +12,10 @@ from functools import lru_cache
 import msgspec
 
 from sidecar.document.field_conflicts import resolve_conflicts
+from sidecar.lib import native
 from sidecar.lib.clock import Clock, iso
 from sidecar.lib.jsontext.columns import ABSENT, MAX_NAMES, locate_all, remove_at
-from sidecar.lib.jsontext.members import MemberSpan, split_pairs
+from sidecar.lib.jsontext.members import split_pairs
 from sidecar.lib.jsontext.nested import Tree, json_string, nest, possible_root_names, render_members
 from sidecar.model.documents import DOCUMENT_OVERHEAD_BYTES, Documents, RenderedDocuments, SplicedDocuments
 from sidecar.model.file import Generation
@@ -29,8 +30,9 @@ Notes = tuple[tuple[str, str], ...]
 """Fields that are added to a single record, such as `truncated`: (path, JSON text)."""
 
 
-Row = tuple[str, int, str]
-"""Body, offset and timestamp of a record."""
+_ResolvedRecord = tuple[str, str, bool]
+"""The body without the values that move to `original`, the end of its document with these values, and whether the
+body has the timestamp of the record."""
 
 
 _LOG_NAME = frozenset({"log"})
@@ -130,12 +132,20 @@ class DocumentBuilder:
                 generation, records.starts, records.bodies, times, tail, close, known_times, records.has_own_timestamp
             )
         templates = self._templates_by_record(records, added)
-        rows = list(zip(records.bodies, records.starts, times, strict=True))
-        rendered = _render_chunk(rows, template, now, path)
+        resolved = _resolve_chunk(records.bodies, times, template)
+        tail, close = _fill(template.tail, now, path), _fill(template.close, now, path)[:-1]
+        if resolved and not templates and None not in resolved:
+            bodies, endings, are_timed = zip(*resolved, strict=True)
+            if len(set(are_timed)) == 1:
+                return SplicedDocuments(
+                    generation, records.starts, bodies, times, tail, close, known_times, are_timed[0], endings
+                )
+        rows = zip(records.bodies, records.starts, times, resolved, strict=True)
         texts = [
-            (index not in templates and text)
-            or _render(body, str(offset), time, templates.get(index, template), now, path)
-            for index, (text, (body, offset, time)) in enumerate(zip(rendered, rows, strict=True))
+            _render(body, str(offset), time, templates.get(index, template), now, path)
+            if parts is None or index in templates
+            else f"{'{' if parts[2] else _timestamp_member(time)}{parts[0]}{tail}{offset}{close}{parts[1]}"
+            for index, (body, offset, time, parts) in enumerate(rows)
         ]
         return RenderedDocuments(generation, records.starts, texts, known_times)
 
@@ -195,43 +205,47 @@ def _fill(text: str, now: str, path: str) -> str:
     return text.replace(_INGESTED_MARK, now).replace(_PATH_MARK, path)
 
 
-def _render_chunk(rows: Sequence[Row], template: _DocumentTemplate, now: str, path: str) -> list[str]:
-    """Return the document of each record whose conflicts are plain values that move to `original`; else ""."""
-    bodies = [body for body, _, _ in rows]
-    text = "\n".join(bodies)
-    needles = [needle for needle in template.needles if needle in text]
-    names = [needle[1:-1] for needle in needles if needle[-1] == '"']
+def _timestamp_member(time: str) -> str:
+    return f'{{"@timestamp":"{time}",'
+
+
+def _resolve_chunk(
+    bodies: Sequence[str], times: Sequence[str], template: _DocumentTemplate
+) -> list[_ResolvedRecord | None]:
+    """Resolve the conflicts of each record whose conflicts are plain values that move to `original`; else None."""
+    data = "\n".join(bodies).encode(errors="surrogatepass")
+    names = [needle for needle in template.needles if needle[-1] == '"' and native.contains(data, needle.encode())]
     if len(names) > MAX_NAMES:
-        return [""] * len(rows)
-    unclear = [needle for needle in needles if needle[-1] != '"']
+        return [None] * len(bodies)
+    hidden = [needle for needle in template.needles if needle[-1] != '"']
+    has_hidden = native.contains_any(data, tuple(map(str.encode, hidden)))
+    unclear = [needle for needle in hidden if has_hidden and needle.encode() in data]
     # One character is found several times as fast as two.
-    unclear += [needle for needle in ("\\u", '"original') if needle[0] in text and needle in text]
-    conflicts = [_Conflict(name, template) for name in names]
-    tail, close = _fill(template.tail, now, path), _fill(template.close, now, path)
-    closing = f'{close[:-1]},"original":{{'
-    spans = [column for columns in locate_all(bodies, names) for column in columns] if names else []
-    documents = []
-    for (body, offset, time), *places in zip(rows, *spans, strict=True):
-        if not body or (unclear and any(needle in body for needle in unclear)):
-            documents.append("")
-            continue
-        if len(places) == len(MemberSpan._fields) and conflicts[0].moves(body, *places):
-            start, at, end = places
-            documents.append(
-                f'{{"@timestamp":"{time}",{body[: start - 1]}{body[end:]}{tail}{offset}{closing}'
-                f"{conflicts[0].key}{body[at:end]}}}}}"
-            )
-            continue
-        divided = _divide(body, time, conflicts, places)
-        if divided is None:
-            documents.append("")
-            continue
-        kept, moved, has_time = divided
-        start = "{" if has_time else f'{{"@timestamp":"{time}",'
-        documents.append(
-            f"{start}{kept}{tail}{offset}{closing}{moved}}}}}" if moved else f"{start}{kept}{tail}{offset}{close}"
+    unclear += ["\\u"] if b"\\" in data and native.contains(data, b"\\u") else []
+    unclear += ['"original'] if native.contains(data, b'"original') else []
+    conflicts = [_Conflict(name[1:-1], template) for name in names]
+
+    def resolve(body: str, time: str, *places: int) -> _ResolvedRecord | None:
+        if not body or any(needle in body for needle in unclear):
+            return None
+        return _divide(body, time, conflicts, places)
+
+    if not conflicts:
+        return (
+            list(map(resolve, bodies, times))
+            if unclear
+            else [(body, "}", False) if body else None for body in bodies]
         )
-    return documents
+    spans = [column for columns in locate_all(bodies, [name[1:-1] for name in names]) for column in columns]
+    if len(conflicts) > 1 or unclear or conflicts[0].may_stay:
+        return list(map(resolve, bodies, times, *spans))
+    before = f',"original":{{{conflicts[0].key}'
+    return [
+        (body[: start - 1] + body[end:], f"{before}{body[value:end]}}}}}", False)
+        if start > 0 and body[start - 1] == "," and body[value] == '"'
+        else resolve(body, time, start, value, end)
+        for body, time, start, value, end in zip(bodies, times, *spans, strict=True)
+    ]
 
 
 class _Conflict:
@@ -242,21 +256,12 @@ class _Conflict:
         self.is_time = name == "@timestamp"
         self.is_object = isinstance(template.added_fields.get(name), dict)
         self.added = template.leaves.get(name)
-
-    def moves(self, body: str, start: int, at: int, end: int) -> bool:
-        """Return whether a value after another member moves for sure."""
-        return (
-            start > 0
-            and body[start - 1] == ","
-            and body[at] == '"'
-            and not (self.is_time or body[at:end] == self.added)
-        )
+        self.may_stay = self.is_time or self.added is not None
+        """Whether a text may stay where it is, because it is the same as that of the sidecar."""
 
 
-def _divide(
-    body: str, time: str, conflicts: Sequence[_Conflict], places: Sequence[int]
-) -> tuple[str, str, bool] | None:
-    """Return the body without the values that move, these values, and whether the record has its timestamp.
+def _divide(body: str, time: str, conflicts: Sequence[_Conflict], places: Sequence[int]) -> _ResolvedRecord | None:
+    """Return the body without the values that move, and these values.
 
     `places`: start of the key, start and end of the value for each conflict. Return None if a conflict is not simple.
     """
@@ -272,11 +277,12 @@ def _divide(
         else:
             moved.append((start, end, conflict.key + value))
     if not moved:
-        return body, "", has_time
+        return body, "}", has_time
     moved.sort()
     for start, end, _ in reversed(moved):
         body = remove_at(body, start, end) or ""
-    return (body, ",".join([member for _, _, member in moved]), has_time) if body else None
+    members = ",".join([member for _, _, member in moved])
+    return (body, f',"original":{{{members}}}}}', has_time) if body else None
 
 
 def _render(body: str, offset: str, time: str, template: _DocumentTemplate, now: str, path: str) -> str:
@@ -285,7 +291,7 @@ def _render(body: str, offset: str, time: str, template: _DocumentTemplate, now:
     def fill(text: str) -> str:
         return _fill(text, now, path).replace(_OFFSET_MARK, offset)
 
-    timestamp = f'{{"@timestamp":"{time}",'
+    timestamp = _timestamp_member(time)
     if body and "\\u" not in body and not any(needle in body for needle in template.needles):
         return f"{timestamp}{body}{fill(template.tail)}{offset}{fill(template.close)}"
     partition = _partition(body, time, template, fill) if body else None

@@ -12,17 +12,24 @@ import re
 from msgspec.structs import replace
 
 from sidecar.document.field_conflicts import resolve_conflicts
+from sidecar.lib import native
 from sidecar.lib.jsontext.edit import edit
 from sidecar.lib.jsontext.nested import nest, render_members
 from sidecar.model.records import ERROR_FIELD, RecordBatch
 
 _QUOTED_NAME = f'"{ERROR_FIELD}"'
 _MEMBER_NAME = re.compile(rf"{_QUOTED_NAME}\s*+:")
+_MEMBER_TEXTS = [f"{_QUOTED_NAME}{separator}".encode() for separator in ": \t\r\n"]
+"""Each body with a member of this name contains one of these texts. A value of this text is followed by others."""
 
 
 def move_scalar_error(records: RecordBatch) -> RecordBatch:
     """Return the records with scalar values of `error` moved to `original.error`; `records` itself if it has none."""
     if records.root_names is not None and ERROR_FIELD not in records.root_names:
+        return records
+    data = ",".join(records.bodies).encode(errors="surrogatepass")
+    has_escapes = b"\\" in data and native.contains(data, b"\\u")
+    if not (has_escapes or any(native.contains(data, text) for text in _MEMBER_TEXTS)):
         return records
     may_have = [i for i, body in enumerate(records.bodies) if _QUOTED_NAME in body or "\\u" in body]
     moved = {i: after for i in may_have if (after := _move(records.bodies[i])) is not None}

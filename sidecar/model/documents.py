@@ -78,7 +78,8 @@ class Documents(Protocol):
 class SplicedDocuments(msgspec.Struct, frozen=True):
     """Documents that consist of the text of each record between constant parts.
 
-    A document is `{"@timestamp":"`, time, `",`, body, `tail`, offset, and `close`, without blanks between them.
+    A document is `{"@timestamp":"`, time, `",`, body, `tail`, offset, `close` and its ending, without blanks between
+    them.
     """
 
     generation: Generation
@@ -95,12 +96,16 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
     has_own_timestamp: bool = False
     """Whether the bodies contain `@timestamp`, so that only `{` is put before a body."""
 
+    endings: Sequence[str] | None = None
+    """Text after `close` in each document; None if nothing follows it."""
+
     def __len__(self) -> int:
         return len(self.starts)
 
     @property
     def size(self) -> int:
-        return sum(map(len, self.bodies)) + len(self) * (len(self.tail) + len(self.close) + DOCUMENT_OVERHEAD_BYTES)
+        texts = sum(map(len, self.bodies)) + sum(map(len, self.endings or ()))
+        return texts + len(self) * (len(self.tail) + len(self.close) + DOCUMENT_OVERHEAD_BYTES)
 
     @property
     def held_bytes(self) -> int:
@@ -111,20 +116,15 @@ class SplicedDocuments(msgspec.Struct, frozen=True):
         return [f"{head}-{start}" for start in self.starts]
 
     def json_lines(self) -> list[str]:
-        tail, close = self.tail, self.close
-        if self.has_own_timestamp:
-            return [f"{{{body}{tail}{start}{close}" for body, start in zip(self.bodies, self.starts, strict=True)]
-        return [
-            f'{{"@timestamp":"{time}",{body}{tail}{start}{close}'
-            for time, body, start in zip(self.times, self.bodies, self.starts, strict=True)
-        ]
+        return self.encode(WITHOUT_FRAMING).decode().split("\n")[:-1]
 
     def encode(self, framing: BulkFraming) -> bytes:
         starts, bodies = list(self.starts), list(self.bodies)
         names = (f"{framing.prefix}{self.generation.id_prefix}-", starts) if framing.has_ids else ()
         timed = (framing.separator + '{"@timestamp":"', list(self.times), '",')
         opening = (framing.separator + "{",) if self.has_own_timestamp else timed
-        closing = (self.tail, starts, f"{self.close}\n")
+        endings = () if self.endings is None else (list(self.endings),)
+        closing = (self.tail, starts, self.close, *endings, "\n")
         return native.join_columns(len(self), (*names, *opening, bodies, *closing))
 
     def timestamps(self) -> list[str]:

@@ -22,8 +22,8 @@ from tests.chaos.fuzz import (
 )
 
 _COMPILED = (
-    "split_lines", "strip_braces", "join_columns", "contains", "are_ipv4", "count_byte", "needs_no_escaping",
-    "locate_members", "encode_pairs", "mask_ipv4", "mask_email",
+    "split_lines", "strip_braces", "join_columns", "contains", "contains_any", "are_ipv4", "count_byte",
+    "needs_no_escaping", "locate_members", "encode_pairs", "mask_ipv4", "mask_email",
 )  # fmt: skip
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
