@@ -125,7 +125,9 @@ class DocumentBuilder:
         if records.ends_with_log_object and template.log_tail and self._may_splice(records, template, _LOG_NAME):
             tail, close = _fill(template.log_tail, now, path), _fill(template.log_close, now, path)
             opened = [body[:-1] for body in records.bodies]
-            return SplicedDocuments(generation, records.starts, opened, times, tail, close, known_times)
+            return SplicedDocuments(
+                generation, records.starts, opened, times, tail, close, known_times, records.has_own_timestamp
+            )
         if self._may_splice(records, template):
             tail, close = _fill(template.tail, now, path), _fill(template.close, now, path)
             return SplicedDocuments(

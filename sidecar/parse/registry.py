@@ -14,7 +14,7 @@ from sidecar.parse.dissect import Dissection, DissectParser
 from sidecar.parse.docker import DockerParser
 from sidecar.parse.format_parser import FormatParser
 from sidecar.parse.formats import FORMATS
-from sidecar.parse.journald import parse_entry
+from sidecar.parse.journald import JournaldParser, parse_entry
 from sidecar.parse.json import JsonParser
 from sidecar.parse.logfmt import LogfmtParser
 from sidecar.parse.plain import PlainTextParser
@@ -82,7 +82,7 @@ def _create_one(
     if isinstance(settings, LogfmtSettings):
         return LogfmtParser(TypedFields(settings.types, timestamps, timestamp.field))
     if settings.type == "journald":
-        return PluginParser(settings.type, parse_entry, JsonParser(timestamps, reserved))
+        return JournaldParser(timestamps, PluginParser(settings.type, parse_entry, JsonParser(timestamps, reserved)))
     return _create_simple(settings.type, zones, clock)
 
 

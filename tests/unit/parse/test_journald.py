@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sidecar.document.builder import DocumentBuilder
+from sidecar.model.documents import SplicedDocuments
+from sidecar.parse.journald import parse_entry
+from sidecar.parse.json import JsonParser
+from sidecar.parse.plugin import PluginParser
+from sidecar.parse.time.timestamps import Timestamps
+from sidecar.testing import ManualClock
 from tests.support.builders.records import fields, framed, make_parser
 
 ENTRY = {
@@ -50,3 +60,49 @@ def test_what_is_no_entry_stays_a_message_or_has_no_time(event: str) -> None:
     records = make_parser("journald").parse(framed(event, events=(0,)))
     assert list(records.times) == [""]
     assert fields(records)[0].get("message") == event or "journald" in fields(records)[0]
+
+
+NAMES = ["MESSAGE", "PRIORITY", "_PID", "SYSLOG_FACILITY", "_COMM", "_BOOT_ID", "BOOT_ID", "ODD", "odd", "A.B"]
+ASCII = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=4)
+TEXTS = st.sampled_from(["6", "9", "007", "", "x", 'say "hi" = \\', "4 2"]) | ASCII
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from(["1795395600123456", "1795395600000001", "12", "99999999999999999", "x", "\u0661"]),
+        st.dictionaries(st.sampled_from(NAMES), TEXTS, max_size=4),
+        st.sampled_from(["json", "json", "export", "odd", "text"]),
+    ),
+    min_size=1, max_size=6,
+)  # fmt: skip
+
+
+def write(time: str, entry: dict[str, str], kind: str) -> str:
+    if kind == "text":
+        return "no entry"
+    members: dict[str, Any] = {"__REALTIME_TIMESTAMP": time, **entry}
+    if kind == "export":
+        return "".join(f"{name}={value}\n" for name, value in members.items()).rstrip("\n")
+    return json.dumps({**members, "ODD": [104, 105]} if kind == "odd" else members, separators=(",", ":"))
+
+
+@given(ENTRIES)
+def test_entries_that_are_parsed_together_are_parsed_as_one_by_one(
+    entries: list[tuple[str, dict[str, str], str]],
+) -> None:
+    texts = [write(*entry) for entry in entries]
+    starts = [sum(len(text.encode()) + 1 for text in texts[:number]) for number in range(len(texts))]
+    together = make_parser("journald").parse(framed(*texts, events=starts))
+    general = PluginParser("journald", parse_entry, JsonParser(Timestamps())).parse(framed(*texts, events=starts))
+    assert fields(together) == fields(general)
+    assert list(together.times) == list(general.times)
+    assert together.errors == general.errors
+    finisher = DocumentBuilder(ManualClock(), "node")
+    built, expected = finisher.build(together).json_lines(), finisher.build(general).json_lines()
+    assert list(map(json.loads, built)) == list(map(json.loads, expected))
+
+
+def test_ordinary_entries_are_spliced_whatever_fields_they_have() -> None:
+    other = JSON.replace('"_BOOT_ID"', '"_CMDLINE":"x","_BOOT_ID"')
+    records = make_parser("journald").parse(framed(JSON, other, JSON))
+    documents = DocumentBuilder(ManualClock(), "node").build(records)
+    assert isinstance(documents, SplicedDocuments)
+    assert json.loads(documents.json_lines()[0])["log"]["level"] == "info"
