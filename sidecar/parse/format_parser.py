@@ -55,7 +55,7 @@ class FormatParser:
         self._fits = {field.group: field.fits for field in log_format.fields if field.fits}
         self._patterns = log_format.patterns
         self._chunk_patterns: dict[int, re.Pattern[str]] = {}
-        self._line_patterns = [re.compile(pattern, re.DOTALL | re.ASCII) for pattern in log_format.patterns]
+        self._line_patterns: dict[int, re.Pattern[str]] = {}
         self._error = f"the line is not in the format of {log_format.name}"
         self._times = times
 
@@ -86,9 +86,16 @@ class FormatParser:
             self._chunk_patterns[number] = re.compile(f"^{text}", re.MULTILINE | re.ASCII)
         return self._chunk_patterns[number]
 
+    def _line_pattern(self, number: int) -> re.Pattern[str]:
+        """Return pattern `number` for one line. It is compiled when a line reaches it."""
+        if number not in self._line_patterns:
+            self._line_patterns[number] = re.compile(self._patterns[number], re.DOTALL | re.ASCII)
+        return self._line_patterns[number]
+
     def _match(self, line: str) -> tuple[int | None, Row]:
         """Return the number of the first pattern that matches with valid values, and the captures of its groups."""
-        for number, pattern in enumerate(self._line_patterns):
+        for number in range(len(self._patterns)):
+            pattern = self._line_pattern(number)
             match = pattern.fullmatch(line)
             if match and all(
                 not match[group] or fits(match[group])
@@ -125,7 +132,7 @@ class FormatParser:
         names = frozenset({"message"} if failed else ())
         all_end_with_log = not failed
         for number, matches in rows.items():
-            columns = _columns(self._line_patterns[number], [row for _, row in matches])
+            columns = _columns(self._line_pattern(number), [row for _, row in matches])
             formatted, roots, ends_with_log = self._formatter.format_rows(columns, len(matches))
             names |= roots
             all_end_with_log = all_end_with_log and ends_with_log
