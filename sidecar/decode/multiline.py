@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from sidecar.decode.presets import PRESETS, Preset
+from sidecar.lib import native
 from sidecar.lib.line_groups import Events
 
 MAX_MATCHED_BYTES = 512
@@ -46,12 +47,12 @@ class PresetRule:
     def __init__(self, preset: Preset) -> None:
         self._event, self._continuation = re.compile(preset.event), re.compile(preset.continuation)
         self._last = re.compile(preset.last)
-        self._shortcut = tuple(map(re.compile, preset.shortcut)) if preset.shortcut else None
+        self._texts, simple_event = preset.shortcut or ((), b"")
+        self._simple_event = re.compile(simple_event)
 
     def find_starts(self, data: bytes) -> list[int]:
-        event = self._event
-        if self._shortcut and not self._shortcut[0].search(data):
-            event = self._shortcut[1]
+        is_simple = self._texts and not native.contains_any(data, self._texts)
+        event = self._simple_event if is_simple else self._event
         return [match.start() for match in event.finditer(data)]
 
     def find_end(self, data: bytes, start: int, limit: int) -> int:

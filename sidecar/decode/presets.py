@@ -28,8 +28,8 @@ class Preset:
     last: bytes = rb"(?!)"
     """A line that always ends its event."""
 
-    shortcut: tuple[bytes, bytes] | None = None
-    """A pattern that is found quickly, and a faster pattern for the events of data in which it is not found."""
+    shortcut: tuple[tuple[bytes, ...], bytes] | None = None
+    """Texts, and a faster pattern for the events of data in which none of them is."""
 
 
 def _preset(
@@ -65,8 +65,12 @@ _PANIC = (
 )
 
 # zap's console: the level is between tabs. The lines after it are functions, without blanks, and indented file names.
-_ZAP_LEVEL = rb"\t(?:\x1b\[\d++m)?(?i:warn|error|dpanic|panic|fatal)(?:\x1b\[0m)?\t"
-_ZAP_STACK = rb"[^\t\n]*+" + _ZAP_LEVEL + _LINE + rb"(?:[^\s]++\n|" + _INDENTED + rb")*+"
+_ZAP_STACK = (
+    rb"[^\t\n]*+\t(?:\x1b\[\d++m)?(?i:warn|error|dpanic|panic|fatal)(?:\x1b\[0m)?\t" + _LINE + rb"(?:[^\s]++\n|"
+    + _INDENTED + rb")*+"
+)  # fmt: skip
+_ZAP_TEXTS = tuple(b"%c\t" % letter for letter in b"nNrRcClLm")  # ends of these levels
+
 
 # "thread '…' panicked at src/main.rs:2:5:", and the message on the next line.
 _RUST_PANIC = rb"thread '[^'\n]*+' (?:\([^)\n]*+\) )?+panicked at (?:[^\n]*:\n(?:" + _LINE + rb")?+|" + _LINE + rb")"
@@ -138,7 +142,7 @@ PRESETS: dict[str, Preset] = {
         + rb")?+",
         once=_TRACEBACK,
     ),
-    "go": replace(_preset(first=_PANIC + rb"|" + _ZAP_STACK), shortcut=(_ZAP_LEVEL, _preset(first=_PANIC).event)),
+    "go": replace(_preset(first=_PANIC + rb"|" + _ZAP_STACK), shortcut=(_ZAP_TEXTS, _preset(first=_PANIC).event)),
     # Logger writes frames without a blank before them. The first line of a crash has a message after the frame.
     "ruby": _preset(rb"from " + _LINE, _RUBY_FRAME, first=_RAILS_ERROR),
     "elixir": _preset(first=_ELIXIR_REQUEST, once=_ELIXIR_CRASH),
