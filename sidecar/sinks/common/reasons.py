@@ -1,8 +1,8 @@
 """Removes text of documents from the messages of servers, before the sidecar logs them.
 
 A message may quote the document at any place and in any form: in brackets, in quotes, after a colon, or as the last
-word. So only words that servers use, and names that the sidecar has sent, are kept. The whole message is kept in the
-dead letter, next to the document.
+word. So only words that servers use, names that the sidecar has sent, and the numbers of limits are kept. The whole
+message is kept in the dead letter, next to the document.
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ MAX_MESSAGE_CHARACTERS = 4096
 
 _OMITTED = "…"
 _MAX_DIGITS = 5
+_BEFORE_LIMIT = re.compile(
+    r"(?:(?:limit|fields|depth|dimensions)(?: of)? |would add |currently has (?:\[\d+\]/)?)\[$|[A-Z]/$"
+)
+"""What precedes a number that the server has counted: a limit, or the number of a block as in `FORBIDDEN/8/`."""
+
+_MAX_BEFORE_LIMIT = 40
+"""Number of characters in which `_BEFORE_LIMIT` is searched."""
+
 # Adjacent numbers are one token, such as the parts of an address or of a card number. So are characters that servers
 # do not use in sentences.
 _TOKEN = re.compile(
@@ -85,5 +93,12 @@ def describe_kind(name: str) -> str:
 
 def _keep_known(match: re.Match[str]) -> str:
     token = match[0]
-    is_number = token.isascii() and token.isdigit() and len(token) <= _MAX_DIGITS
-    return token if is_number or token.lower() in _WORDS else _OMITTED
+    return token if token.lower() in _WORDS or _is_limit(match) else _OMITTED
+
+
+def _is_limit(match: re.Match[str]) -> bool:
+    """Return whether the token is a number that no document contains."""
+    token, start = match[0], match.start()
+    if not (token.isascii() and token.isdigit() and len(token) <= _MAX_DIGITS):
+        return False
+    return _BEFORE_LIMIT.search(match.string[max(0, start - _MAX_BEFORE_LIMIT) : start]) is not None

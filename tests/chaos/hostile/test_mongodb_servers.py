@@ -16,7 +16,8 @@ import bson
 import pytest
 
 from sidecar.deliver.retry import RetryingWriter
-from sidecar.errors import DeliveryError, RequestTooLarge, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
+from sidecar.sinks.mongodb.errors import DOCUMENT_ERRORS
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
 from tests.chaos.hostile.servers import Behaviour, Peer, Server, recovers, serving
 from tests.support.builders.batches import batch_of
@@ -29,15 +30,20 @@ HELLO = {
 }  # fmt: skip
 QUERY, REPLY, MESSAGE = 2004, 1, 2013
 Command = dict[str, Any]
+Insert = Callable[[Peer, int, int, Command], None]
 
 
 def command(peer: Peer) -> tuple[int, int, Command]:
-    """The next request: its number, its kind, and its first document."""
+    """The next request: its number, its kind, and its first document; an insert has its documents in it."""
     length, number, _, kind = struct.unpack("<iiii", peer.read(16))
     body = peer.read(length - 16)
     start = body.index(b"\0", 4) + 9 if kind == QUERY else 5
-    size = struct.unpack_from("<i", body, start)[0]
-    return number, kind, bson.decode(body[start : start + size])
+    end = start + struct.unpack_from("<i", body, start)[0]
+    asked = bson.decode(body[start:end])
+    if "insert" in asked:  # they follow as another section of the message
+        section = body[end + 1 : end + 1 + struct.unpack_from("<i", body, end + 1)[0]]
+        asked["documents"] = bson.decode_all(section[section.index(b"\0", 4) + 1 :])
+    return number, kind, asked
 
 
 def reply(number: int, kind: int, document: bytes) -> bytes:
@@ -50,7 +56,7 @@ def is_hello(asked: Command) -> bool:
     return next(iter(asked)).lower() in ("hello", "ismaster")
 
 
-def speaking(insert: Callable[[Peer, int, int], None], hello: Command = HELLO) -> Behaviour:
+def speaking(insert: Insert, hello: Command = HELLO) -> Behaviour:
     """MongoDB as far as anybody asks, but for what it does with an insert."""
 
     def behave(peer: Peer) -> None:
@@ -61,15 +67,20 @@ def speaking(insert: Callable[[Peer, int, int], None], hello: Command = HELLO) -
                     peer.wait()
                 peer.send(reply(number, kind, bson.encode(hello)))
             elif "insert" in asked:
-                insert(peer, number, kind)
+                insert(peer, number, kind, asked)
             else:
                 peer.send(reply(number, kind, bson.encode({"ok": 1})))
 
     return behave
 
 
-def answers(document: Command) -> Callable[[Peer, int, int], None]:
-    return lambda peer, number, kind: peer.send(reply(number, kind, bson.encode(document)))
+def answers(document: Command) -> Insert:
+    return lambda peer, number, kind, asked: peer.send(reply(number, kind, bson.encode(document)))
+
+
+def judges(judge: Callable[[Command], Command]) -> Insert:
+    """Answers an insert by what is in it."""
+    return lambda peer, number, kind, asked: peer.send(reply(number, kind, bson.encode(judge(asked))))
 
 
 def error(**members: Any) -> Behaviour:
@@ -79,12 +90,12 @@ def error(**members: Any) -> Behaviour:
 good = speaking(answers({"ok": 1, "n": 1}))
 
 
-def trickles(peer: Peer, number: int, kind: int) -> None:
+def trickles(peer: Peer, number: int, kind: int, asked: Command) -> None:
     peer.trickle(reply(number, kind, bson.encode({"ok": 1, "n": 1, "pad": "x" * 900})))
 
 
-def announces(length: int) -> Callable[[Peer, int, int], None]:
-    def behave(peer: Peer, number: int, kind: int) -> None:
+def announces(length: int) -> Insert:
+    def behave(peer: Peer, number: int, kind: int, asked: Command) -> None:
         peer.send(struct.pack("<iiii", length, 1, number, kind))
         peer.flood(bytes(65536))
 
@@ -135,16 +146,18 @@ FAULTY: dict[str, Behaviour] = {
     "announces less than nothing": first(struct.pack("<iiii", -5, 1, 0, REPLY) + bytes(60)),
     "greets a byte at a time": greets_slowly,
     "reads a byte at a time": slow_to_read,
-    "never answers an insert": speaking(lambda peer, number, kind: peer.wait()),
+    "never answers an insert": speaking(lambda peer, number, kind, asked: peer.wait()),
     "answers a byte at a time": speaking(trickles),
     "announces 2 GiB, as it said it may": speaking(announces(2**31 - 1), {**HELLO, "maxMessageSizeBytes": 2**31 - 1}),
     "announces 47 MB": speaking(announces(47_000_000)),
     "announces -1": speaking(announces(-1)),
     "answers another request": speaking(
-        lambda peer, number, kind: peer.send(reply(7777, kind, bson.encode({"ok": 1})))
+        lambda peer, number, kind, asked: peer.send(reply(7777, kind, bson.encode({"ok": 1})))
     ),
-    "nests deeply": speaking(lambda peer, number, kind: peer.send(reply(number, kind, NESTED))),
-    "answers what is no BSON": speaking(lambda peer, number, kind: peer.send(reply(number, kind, os.urandom(99)))),
+    "nests deeply": speaking(lambda peer, number, kind, asked: peer.send(reply(number, kind, NESTED))),
+    "answers what is no BSON": speaking(
+        lambda peer, number, kind, asked: peer.send(reply(number, kind, os.urandom(99)))
+    ),
     "says not ok": speaking(answers({"ok": 0, "errmsg": "no" * 1_000_000, "code": 91})),
     "says nothing": speaking(answers({})),
     "answers with words": speaking(answers({"ok": 1, "n": "one", "writeErrors": "none"})),
@@ -204,6 +217,40 @@ def test_a_document_with_an_unknown_error_is_a_dead_letter_while_others_are_stor
         result = RetryingWriter(sink_at(server, 20), threading.Event()).deliver(batch_of("{}", "{}"))
     assert {index: (each.kind, each.status) for index, each in result.rejected.items()} == {1: (f"code {code}", code)}
     assert SECRET.lower() not in result.rejected[1].reason.lower()
+
+
+@pytest.mark.parametrize("code", sorted(DOCUMENT_ERRORS))
+def test_a_document_with_a_known_error_is_a_dead_letter_although_no_other_is_stored(code: int) -> None:
+    with serving(error(index=0, code=code, errmsg=f"not this: {SECRET}")) as server:
+        result = RetryingWriter(sink_at(server, 20), threading.Event()).deliver(batch_of("{}"))
+    rejected = [(each.kind, each.status, each.reason) for each in result.rejected.values()]
+    assert rejected == [(DOCUMENT_ERRORS[code], code, "not this: …")]
+    assert (result.attempts, result.postponed, result.error) == (1, {}, None)
+
+
+@pytest.mark.parametrize("code", [2, 54, 13027, 16328, 16572, 16766, 4711])
+def test_a_document_with_an_unknown_error_waits_while_no_other_is_stored(code: int) -> None:
+    with serving(error(index=0, code=code, errmsg="not valid")) as server:
+        writer = RetryingWriter(sink_at(server, 20), threading.Event())
+        with pytest.raises(Misconfigured, match=f"not valid \\({code}\\)"):
+            writer.deliver(batch_of("{}"))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "advice"),
+    [(166, "Namespace d.app-view is a view, not a collection", "not to a view"), (73, "Invalid namespace", "another"),
+     (26, "ns does not exist", ""), (13, "not authorized on d to execute command", "readWrite"), (4711, "new", "")],
+)  # fmt: skip
+def test_a_collection_that_refuses_the_whole_command_holds_back_no_other(code: int, reason: str, advice: str) -> None:
+    def judge(asked: Command) -> Command:
+        is_refused = asked["insert"] == "app-view"
+        return {"ok": 0, "code": code, "errmsg": reason} if is_refused else {"ok": 1, "n": len(asked["documents"])}
+
+    with serving(speaking(judges(judge))) as server:
+        writer = RetryingWriter(sink_at(server, 20, collection="app-{k:none}"), threading.Event())
+        result = writer.deliver(batch_of('{"k":"good"}', '{"k":"view"}', '{"k":"good"}'))
+    assert (result.rejected, result.postponed, result.attempts) == ({}, {1: "app-view"}, 1)
+    assert advice in str(result.reasons["app-view"])
 
 
 @pytest.mark.parametrize("code", [6, 70, 133])

@@ -63,6 +63,13 @@ def test_no_word_is_repeated_that_is_not_known(value: str, message: str) -> None
         ("no such index [app-index]", "no such index [app-index]"),
         ("index [app-index] blocked by: [FORBIDDEN/8/index write (api)];",
          "index [app-index] blocked by: [FORBIDDEN/8/index write (api)];"),
+        ("this action would add [2] shards, but this cluster currently has [1000]/[1000] maximum normal shards open",
+         "this action would add [2] shards, but this cluster currently has [1000]/[1000] maximum normal shards open"),
+        ("The number of nested documents has exceeded the allowed limit of [1].",
+         "The number of nested documents has exceeded the allowed limit of [1]."),
+        ("[f] of type [byte]. Preview of field's value: '1000'", "[…] of type [byte]. Preview of field's value: '…'"),
+        ("Provided expressions do not match field value: [limit 1234]",
+         "Provided … do not match field value: [limit …]"),
         ("pipeline with id [geo] does not exist", "pipeline with id [geo] does not exist"),
         ("failed to parse field [secret] of type [long]", "failed to parse field […] of type [long]"),
     ],
@@ -72,7 +79,7 @@ def test_known_words_and_names_that_were_sent_are_repeated(message: str, told: s
 
 
 @pytest.mark.parametrize(
-    "value", ["4111 1111 1111 1111", "4111-1111-1111-1111", "10.20.30.40", "1234567", "43 1 2345"]
+    "value", ["4111 1111 1111 1111", "4111-1111-1111-1111", "10.20.30.40", "1234567", "43 1 2345", "4711", "7"]
 )
 def test_numbers_of_people_and_machines_are_not_repeated(value: str) -> None:
     assert describe_reason(f"for field [{value}]") == "for field […]"
