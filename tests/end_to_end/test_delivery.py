@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import urllib.error
 import urllib.request
+from collections import deque
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 from sidecar.testing import LogFile
 from tests.support.journeys import Destination, elasticsearch, file, line, mongodb, numbers, sqlite, travel
 from tests.support.processes import ended, eventually, running, sidecar
+from tests.support.servers.elasticsearch_proxy import JSON, ElasticsearchProxy, Request, opened
 
 
 @pytest.fixture(
@@ -150,6 +153,54 @@ def test_a_refused_document_is_a_dead_letter_until_the_mapping_is_mended_and_it_
     assert (mended.returncode, mended.stdout.strip()) == (0, "1 stored, 0 rejected again")
     assert [document["number"] for document in to.stored()] == ["secret text"]
     assert sidecar("dead-letters", "list", "--json", "--state-dir", f"{tmp_path}/state").stdout == ""
+
+
+class PartlyStoring(ElasticsearchProxy):
+    """Stores half of the documents of the first request; `then` says what happens to the next ones, one by one.
+
+    `half`: half of them are stored; `busy`: none of them; `down`: the request is refused. Later ones store all.
+    """
+
+    def __init__(self, then: Sequence[str]) -> None:
+        super().__init__()
+        self.stored: list[int] = []
+        self._then = deque(["half", *then])
+
+    def reply(self, request: Request) -> tuple[int, bytes, Mapping[str, str]]:
+        what = self._then.popleft() if self._then else "all"
+        if what == "down":
+            return 503, b'{"error":{"type":"unavailable","reason":"not now"},"status":503}', JSON
+        items = [
+            self._item(json.loads(document)["number"], is_stored=what == "all" or (what == "half" and place % 2 == 0))
+            for place, document in enumerate(request.body.splitlines()[1::2])
+        ]
+        return 200, json.dumps({"errors": True, "items": items}).encode(), JSON
+
+    def _item(self, number: int, *, is_stored: bool) -> Mapping[str, object]:
+        if is_stored:
+            self.stored.append(number)
+            return {"create": {"status": 201}}
+        return {"create": {"status": 429, "error": {"type": "es_rejected_execution_exception", "reason": "busy"}}}
+
+
+@pytest.mark.parametrize(
+    "then",
+    [[], ["busy", "busy"], ["down"], ["half", "down", "half"], ["busy", "down", "busy", "down"]],
+    ids=", ".join,
+)
+def test_what_was_stored_is_not_sent_again_although_documents_have_no_id(tmp_path: Path, then: list[str]) -> None:
+    server = PartlyStoring(then)
+    log = LogFile(tmp_path / "app.log")
+    log.write(*map(line, range(40)))
+    with opened(server):
+        sink = {"type": "elasticsearch", "hosts": [f"http://127.0.0.1:{server.port}"], "document_id": "none"}
+        pipelines = {"app": {"paths": [str(log.path)], "parser": "json"}}
+        settings = {"state_dir": f"{tmp_path}/state", "sinks": {"search": sink}, "pipelines": pipelines}
+        (tmp_path / "sidecar.yaml").write_text(json.dumps(settings))
+        with running(tmp_path / "own.log", "--config", f"{tmp_path}/sidecar.yaml") as process:
+            eventually(lambda: len(set(server.stored)) == 40, "all are stored")
+            assert ended(process) == 0
+    assert sorted(server.stored) == list(range(40))
 
 
 def test_dead_letters_are_purged_only_with_a_filter(tmp_path: Path) -> None:
