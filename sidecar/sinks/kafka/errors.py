@@ -80,6 +80,8 @@ def error_of(error: KafkaError, at: str) -> DeliveryError:
         return dns_error(at)
     if code == KafkaError._SSL:
         return tls_error(text, at) if "certificate" in text.lower() else unreachable_error(text, at)
+    if code == KafkaError._MSG_TIMED_OUT:  # an error of a connection would be reported instead
+        return late_error(at)
     if code in UNREACHABLE_CODES:
         return unreachable_error(text, at)
     return Retryable(f"the transaction failed ({text})", location=at, hint="wait for the brokers")
@@ -98,6 +100,18 @@ def topic_error(error: KafkaError, topic: str, at: str) -> Misconfigured:
     """Return the error for a topic that accepts no messages."""
     hint = _TOPIC_HINTS.get(error.code(), "create it, or name another one")
     return Misconfigured(f"the topic {topic} accepts no messages ({shorten(error.str())})", location=at, hint=hint)
+
+
+def late_error(at: str, topic: str = "") -> Retryable:
+    """Return the error for messages that the brokers, which can be reached, do not confirm in time.
+
+    `topic`: that of the messages, if messages of other topics are confirmed.
+    """
+    messages = f"messages for the topic {topic}" if topic else "messages"
+    return Retryable(
+        f"the brokers do not confirm {messages} in time", location=at,
+        hint="check that each partition has a leader and as many in-sync replicas as min.insync.replicas demands",
+    )  # fmt: skip
 
 
 def setup_error(error: KafkaError, at: str) -> Misconfigured:

@@ -24,8 +24,10 @@ class Failure(msgspec.Struct, frozen=True):
     """A document because of which a transaction was aborted."""
 
     row: Row
-    cause: Literal["size", "document", "topic", "some topic"]
-    """What the brokers do not accept. `some topic`: that of at least one of the documents."""
+    cause: Literal["size", "document", "topic", "some topic", "shard"]
+    """What the brokers do not accept. `some topic`: that of at least one of the documents. `shard`: a partition of
+    the topic is unavailable.
+    """
 
     name: str
     """Name of the error, as Kafka calls it."""

@@ -38,6 +38,11 @@ class Session:
         self._refused: list[tuple[Row | None, KafkaError]] = []
         """Messages of the current transaction that were refused. None: the position record."""
 
+        self._confirmed: set[bytes] = set()
+        """Keys of the messages of the current transaction that the brokers have stored: ids of documents, and the
+        transactional id for the position record.
+        """
+
         self.position = -1
         """Offset of the last record of this session in the positions topic."""
 
@@ -83,18 +88,18 @@ class Session:
         """
         producer, deadline = self._open_producer(), self._calls.deadline(self._settings.timeout)
         self._refused, self._rows = [], {row.id.encode(): row for row in rows}
+        self._confirmed.clear()
         try:
             producer.begin_transaction()
             self._produce_all(rows, deadline)
             while len(producer) and not self._refused and (remaining := self._calls.remaining(deadline)):
                 producer.flush(min(_FLUSH_S, remaining))
-            if not self._refused:
+            failures = self._list_failures(rows, is_late=len(producer) > 0 and not self._refused)
+            if not failures:
                 self._calls.repeat(producer.commit_transaction, deadline, producer.poll)
                 return []
-            failures = [self._failure(row, error) for row, error in self._refused]
         except CLIENT_ERRORS as error:
-            failures = [self._failure(row, refusal) for row, refusal in self._refused]
-            failures = failures or self._list_forbidden(rows, error)
+            failures = self._list_failures(rows) or self._list_forbidden(rows, error)
             if not failures:
                 raise self._calls.translate(error) from error
         # The client leaves a gap in its sequence numbers after a refusal. A new producer also aborts the transaction.
@@ -153,14 +158,40 @@ class Session:
                 return
 
     def _on_document(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and error.code() not in errors.IGNORED_CODES:
-            self._refused.append((self._rows[bytes(message.key() or b"")], error))
+        key = bytes(message.key() or b"")
+        if error is None:
+            self._confirmed.add(key)
+        elif error.code() not in errors.IGNORED_CODES:
+            self._refused.append((self._rows[key], error))
 
     def _on_position(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
+            self._confirmed.add(self._id.encode())
             self.position = message.offset() or 0
         elif error.code() not in errors.IGNORED_CODES:
             self._refused.append((None, error))
+
+    def _list_failures(self, rows: Sequence[Row], *, is_late: bool = False) -> list[Failure]:
+        """Return the messages because of which the transaction is aborted. Raise `DeliveryError` if the reason is
+        the sink.
+
+        `is_late`: some messages are not confirmed in time.
+        """
+        has_timed_out = is_late or any(error.code() == KafkaError._MSG_TIMED_OUT for _, error in self._refused)
+        if has_timed_out and (late := self._list_late_topics(rows)):
+            return [
+                Failure(row, "shard", "MSG_TIMED_OUT", "not confirmed", errors.late_error(self._at, row.topic))
+                for row in rows if row.topic in late
+            ]  # fmt: skip
+        if is_late:
+            raise self._calls.error_of(KafkaError(KafkaError._MSG_TIMED_OUT))
+        return [self._failure(row, error) for row, error in self._refused]
+
+    def _list_late_topics(self, rows: Sequence[Row]) -> set[str]:
+        """Return the topics that have not confirmed all messages, if others and the positions topic have."""
+        late = {row.topic for row in rows if row.id.encode() not in self._confirmed}
+        has_others = self._id.encode() in self._confirmed and late != {row.topic for row in rows}
+        return late if has_others else set()
 
     def _list_forbidden(self, rows: Sequence[Row], error: Exception) -> list[Failure]:
         """Return a failure of each document if the user may not write to some of their topics, otherwise nothing.

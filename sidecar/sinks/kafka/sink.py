@@ -165,6 +165,8 @@ class _Outcome:
             rejection = Rejection(row.index, failure.name, failure.reason, target=row.topic)
             if failure.cause in ("topic", "some topic"):
                 self.refused.append(Refusal(rejection, failure.error, "target"))
+            elif failure.cause == "shard":
+                self.refused.append(Refusal(rejection, failure.error, "shard"))
             else:
                 self.rejected.append(rejection)
 

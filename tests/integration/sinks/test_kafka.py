@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import trustme
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package does not mark them as exported
     AclBinding,
     AclOperation,
@@ -23,7 +25,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package
 )
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from sidecar.deliver.retry import RetryingWriter
+from sidecar.deliver.retry import DeliveryResult, RetryingWriter
 from sidecar.errors import DeliveryError, Misconfigured, Retryable
 from sidecar.model.batch import Batch
 from sidecar.sinks import registry
@@ -34,7 +36,9 @@ from tests.support.journeys import kafka, travel
 from tests.support.kafka_topics import create_topic, read_topic
 from tests.support.processes import sidecar
 from tests.support.refusals import SECRET, check_result, deliver
+from tests.support.servers import kafka_proxy
 from tests.support.servers.java_servers import KAFKA, free_port
+from tests.support.servers.kafka_proxy import INIT_PRODUCER_ID, PRODUCE, KafkaProxy
 from tests.support.servers.replying import replying
 
 pytestmark = pytest.mark.servers
@@ -191,6 +195,89 @@ def test_brokers_that_do_not_answer_are_named(topic: str) -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(DeliveryError, match=f"kafka://{address}/{topic}: cannot be reached .*Connection refused"):
         opened(make(address, topic, timeout="1s"))
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaProxy]:
+    folder = tmp_path_factory.mktemp("behind-proxy")
+    with kafka_proxy.opened() as proxy:
+        (folder / "more.properties").write_text(f"advertised.listeners=PLAINTEXT://127.0.0.1:{proxy.port}\n")
+        with KAFKA.running(data=folder) as proxy.upstream:
+            yield proxy
+
+
+def deliver_to_two(proxy: KafkaProxy, prefix: str, timeout: str = "20s") -> DeliveryResult:
+    """Create a good and a bad topic, and deliver documents to both in turn."""
+    for name in ("good", "bad"):
+        create_topic(proxy.upstream, f"{prefix}-{name}", 2)
+    sink = opened(make(f"127.0.0.1:{proxy.port}", f"{prefix}-{{k:none}}", prefix, timeout=timeout))
+    documents = [json.dumps({"number": n, "k": ("good", "bad")[n % 2]}) for n in range(6)]
+    return RetryingWriter(sink, threading.Event()).deliver(batch_of(documents))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (KafkaError.TOPIC_EXCEPTION, "choose another name"),
+        (KafkaError.POLICY_VIOLATION, "change the policy of the brokers"),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "allow this user to write to it"),
+        (KafkaError.NOT_ENOUGH_REPLICAS, "do not confirm messages for the topic .* min.insync.replicas"),
+        (KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND, "do not confirm messages for the topic"),
+        (KafkaError.KAFKA_STORAGE_ERROR, "do not confirm messages for the topic"),
+    ],
+    ids=str,
+)
+def test_a_topic_that_brokers_refuse_holds_back_no_other(
+    proxy: KafkaProxy, index_name: str, code: int, reason: str
+) -> None:
+    with proxy.refusing(code, topic=f"{index_name}-bad"):
+        result = deliver_to_two(proxy, index_name, timeout="3s")
+    assert (result.postponed, result.rejected, result.error) == (
+        dict.fromkeys((1, 3, 5), f"{index_name}-bad"),
+        {},
+        None,
+    )
+    assert re.search(reason, str(result.reasons[f"{index_name}-bad"]))
+    assert numbers(proxy.upstream, f"{index_name}-good") == [0, 2, 4]
+    assert numbers(proxy.upstream, f"{index_name}-bad") == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [KafkaError.NOT_ENOUGH_REPLICAS, KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND, KafkaError.KAFKA_STORAGE_ERROR],
+)
+def test_a_message_that_brokers_confirm_late_is_stored_once(proxy: KafkaProxy, index_name: str, code: int) -> None:
+    with proxy.refusing(code, topic=f"{index_name}-bad", times=2):
+        result = deliver_to_two(proxy, index_name)
+    assert (result.postponed, result.rejected, result.attempts) == ({}, {}, 1)
+    assert numbers(proxy.upstream, f"{index_name}-bad") == [1, 3, 5]
+
+
+def test_messages_that_no_broker_confirms_are_told_apart_from_brokers_that_cannot_be_reached(
+    proxy: KafkaProxy, index_name: str
+) -> None:
+    with (
+        proxy.refusing(KafkaError.NOT_ENOUGH_REPLICAS),
+        pytest.raises(Retryable, match="do not confirm messages in time"),
+    ):
+        deliver_to_two(proxy, index_name, timeout="3s")
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (KafkaError.CLUSTER_AUTHORIZATION_FAILED, "allow IdempotentWrite on the cluster"),
+        (KafkaError.GROUP_AUTHORIZATION_FAILED, "allow Read on groups"),
+        (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "allow Write on transactional ids"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("api", [PRODUCE, INIT_PRODUCER_ID])
+def test_a_right_of_the_client_that_is_missing_is_named(
+    proxy: KafkaProxy, index_name: str, code: int, advice: str, api: int
+) -> None:
+    with proxy.refusing(code, api=api), pytest.raises(Misconfigured, match=advice):
+        deliver_to_two(proxy, index_name)
 
 
 class SecureBroker(NamedTuple):
