@@ -110,7 +110,8 @@ class Evidence:
 
     def _list_uncounted(self, written: WriteResult) -> list[Rejection]:
         unclear = [each.rejection for each in written.refused if each.scope == "unclear" and self._attempts == 1]
-        return [each for each in (*written.rejected, *unclear) if not self._stores_documents(each.target)]
+        rejections = (*written.rejected, *unclear)
+        return [each for each in rejections if not each.is_conflict and not self._stores_documents(each.target)]
 
     def _stores_documents(self, target: str) -> bool:
         is_known = bool(target and self._stored_targets)

@@ -132,6 +132,9 @@ class Rejection(msgspec.Struct, frozen=True):
     answer: str = ""
     """The whole message of the database. It may quote the document, so only the dead letter keeps it."""
 
+    is_conflict: bool = False
+    """Whether the target has another document that excludes this one. So the target does store documents."""
+
 
 RefusalScope = Literal["unclear", "target", "shard", "transient", "kept"]
 """What may have caused the error of a refused record; `kept` if the cause makes no difference.

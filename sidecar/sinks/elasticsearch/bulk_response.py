@@ -7,10 +7,11 @@ be about the index. For any other error, `deliver.evidence` decides by the resul
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from sidecar.errors import DeliveryError, Misconfigured, RequestTooLarge, Retryable
 from sidecar.model.batch import Refusal, RefusalScope, Rejection, WriteResult
@@ -58,14 +59,31 @@ _MAPPING_CHANGED = (
 _SHARD_ERRORS = frozenset({"unavailable_shards_exception", "no_shard_available_action_exception"})
 """No node has the shard of the document. The server has waited for it up to the time limit of the request."""
 
+_SHARD_IS_FULL = "umber of documents in the index can"
+"""Part of the reason if the shard of the document has as many documents as Lucene can hold."""
+
+_TEMPORARY_ERRORS = frozenset({
+    "node_closed_exception", "process_cluster_event_timeout_exception", "not_master_exception",
+    "failed_to_commit_cluster_state_exception",
+})  # fmt: skip
+_TEMPORARY_REASONS = ("timed out while waiting for a dynamic mapping update",)
+"""Errors of the cluster that pass by themselves. They can have the status 500."""
+
 _TARGET_ERRORS = frozenset({
     "cluster_block_exception", "index_closed_exception", "index_not_found_exception", "invalid_index_name_exception",
     "invalid_alias_name_exception", "security_exception", "routing_missing_exception",
     "validation_exception",  # no more shards may be created
 })  # fmt: skip
 _NO_PIPELINE = "pipeline with id ["
-_TARGET_REASONS = ("no write index is defined for alias", _NO_PIPELINE, "has more than one ind")
+_TARGET_REASONS = (
+    "no write index is defined for alias", _NO_PIPELINE, "has more than one ind",
+    "this action would add [",  # more shards than allowed; older servers call it an illegal argument
+)  # fmt: skip
 _TIME_SERIES_REASON = "is in time_series mode"
+_CONFLICT = 409
+_SAME_POINT_OF_SERIES = re.compile(r"\]\[[^]]*@\d{4}-\d\d-\d\dT")
+"""In the reason of a conflict in a time series: its id is made of the dimensions and the time of the document."""
+
 _BUSY_STATUSES = RETRYABLE_STATUSES - {500}
 """Statuses of items that are simply sent again. Not 500, because an ingest pipeline returns it for a single
 document."""
@@ -175,6 +193,7 @@ def list_mapping_races(result: WriteResult) -> list[int]:
 def collect_results(
     answer: object, count: int, names: str | Sequence[str], at: str, *, sent_names: Collection[str] = (),
     may_reject_unknown: bool = True, picks_pipeline: bool = False,
+    may_be_sent: Callable[[int], bool] = lambda index: True,
 ) -> WriteResult:  # fmt: skip
     """Return the result of each document.
 
@@ -184,7 +203,8 @@ def collect_results(
     `names`: the index of all documents, or of each. `sent_names`: other names that the sidecar sent, such as the
     ingest pipeline; the log may contain them. `may_reject_unknown`: whether a document may become a dead letter
     because of an unknown error. `picks_pipeline`: whether each document names its pipeline, so that an unknown
-    pipeline is an error of the document.
+    pipeline is an error of the document. `may_be_sent`: whether an earlier request may have stored the document with
+    this index, so that the document of a time series that excludes it may be itself.
     """
     if isinstance(answer, Created) and answer.count == count:
         return WriteResult(range(count))
@@ -193,7 +213,7 @@ def collect_results(
             f"the response to a bulk request of {count} documents does not have one result per document",
             location=at, hint="check the proxies in front of Elasticsearch",
         )  # fmt: skip
-    collector = _ResultCollector(names, at, sent_names, may_reject_unknown, picks_pipeline)
+    collector = _ResultCollector(names, at, sent_names, may_reject_unknown, picks_pipeline, may_be_sent)
     return collector.collect([item.create for item in answer.items])
 
 
@@ -202,17 +222,18 @@ class _ResultCollector:
 
     def __init__(
         self, names: str | Sequence[str], at: str, sent_names: Collection[str], may_reject_unknown: bool,
-        picks_pipeline: bool,
+        picks_pipeline: bool, may_be_sent: Callable[[int], bool],
     ) -> None:  # fmt: skip
         self._names, self._at, self._sent_names = names, at, sent_names
         self._may_reject_unknown, self._picks_pipeline = may_reject_unknown, picks_pipeline
+        self._may_be_sent = may_be_sent
         self._rejected: list[Rejection] = []
         self._refused: list[Refusal] = []
         self._error: DeliveryError | None = None
         self._errors: dict[tuple[int, str, str, str], DeliveryError] = {}
 
     def collect(self, statuses: Sequence[BulkItemStatus]) -> WriteResult:
-        stored = [index for index, status in enumerate(statuses) if _is_stored(status)]
+        stored = [index for index, status in enumerate(statuses) if self._is_stored(index, status)]
         stored_targets = {self._target(index) for index in stored}
         too_large = [
             error for each in statuses if (error := size_error(each.error or ErrorCause(), each.status, self._at))
@@ -220,13 +241,13 @@ class _ResultCollector:
         if too_large and len(too_large) == len(statuses):
             raise too_large[0]
         for index, status in enumerate(statuses):
-            if not _is_stored(status):
+            if not self._is_stored(index, status):
                 self._add_error(index, status.status, status.error or ErrorCause(), stored_targets)
         return WriteResult(
             stored=range(len(statuses)) if len(stored) == len(statuses) else stored,
             rejected=self._rejected,
             error=self._error,
-            duplicates=sum(statuses[index].status == 409 for index in stored),
+            duplicates=sum(statuses[index].status == _CONFLICT for index in stored),
             failure_store=[index for index in stored if statuses[index].failure_store == "used"],
             dropped=[index for index in stored if statuses[index].status == _NOT_STORED],
             refused=self._refused,
@@ -235,6 +256,9 @@ class _ResultCollector:
     def _add_error(self, index: int, status: int, cause: ErrorCause, stored_targets: Collection[str]) -> None:
         target = self._target(index)
         rejection = self._rejection(index, status, cause, target)
+        if status == _CONFLICT and _is_same_point(cause):
+            self._rejected.append(replace(rejection, is_conflict=True))
+            return
         has_wrong_pipeline = self._picks_pipeline and _NO_PIPELINE in (cause.reason or "")
         if status == 400 and (has_wrong_pipeline or _is_document_error(cause)):
             self._rejected.append(rejection)
@@ -244,8 +268,17 @@ class _ResultCollector:
         if self._error is None or (isinstance(self._error, Retryable) and isinstance(error, Misconfigured)):
             self._error = error
         scope = self._scope_of(status, cause, target, stored_targets)
-        if scope in ("target", "shard") or status not in _BUSY_STATUSES:
+        is_temporary = status in _BUSY_STATUSES or _is_temporary(cause)
+        if scope in ("target", "shard") or not is_temporary:
             self._refused.append(Refusal(rejection, error, scope))
+
+    def _is_stored(self, index: int, status: BulkItemStatus) -> bool:
+        cause = status.error
+        if status.status != _CONFLICT or cause is None:
+            return 200 <= status.status < 300 or status.status == _CONFLICT
+        if _is_same_point(cause):
+            return self._may_be_sent(index)
+        return cause.type in ("version_conflict_engine_exception", "")
 
     def _target(self, index: int) -> str:
         return self._names if isinstance(self._names, str) else self._names[index]
@@ -253,7 +286,7 @@ class _ResultCollector:
     def _scope_of(self, status: int, cause: ErrorCause, target: str, stored_targets: Collection[str]) -> RefusalScope:
         reason = cause.reason or ""
         reasons = (*_TARGET_REASONS, _TIME_SERIES_REASON)
-        if cause.type in _SHARD_ERRORS:
+        if cause.type in _SHARD_ERRORS or _SHARD_IS_FULL in reason:
             return "shard"
         is_about_target = cause.type in _TARGET_ERRORS or any(part in reason for part in reasons)
         if is_about_target and target not in stored_targets:
@@ -275,15 +308,22 @@ class _ResultCollector:
             return Retryable(detail, location=self._at, hint=hint)
         if _TIME_SERIES_REASON in (cause.reason or ""):
             return Misconfigured(detail, location=self._at, hint="set document_id: none")
+        if _SHARD_IS_FULL in (cause.reason or ""):
+            return Misconfigured(detail, location=self._at, hint="write to a new index, or roll over")
         if any(flag in (cause.reason or "") for flag in _REQUIRED):
             return Misconfigured(detail, location=self._at, hint=_CREATE_HINT)
         return Misconfigured(detail, location=self._at, hint=_HINTS.get(cause.type, _DEFAULT_HINT))
 
 
-def _is_stored(status: BulkItemStatus) -> bool:
-    if status.status == 409:
-        return status.error is None or status.error.type in ("version_conflict_engine_exception", "")
-    return 200 <= status.status < 300
+def _is_temporary(cause: ErrorCause) -> bool:
+    reason = cause.reason or ""
+    return cause.type in _TEMPORARY_ERRORS or any(part in reason for part in _TEMPORARY_REASONS)
+
+
+def _is_same_point(cause: ErrorCause) -> bool:
+    """Return whether a time series has another document with the same dimensions and time."""
+    is_conflict = cause.type == "version_conflict_engine_exception"
+    return is_conflict and _SAME_POINT_OF_SERIES.search(cause.reason or "") is not None
 
 
 def _is_document_error(error: ErrorCause) -> bool:

@@ -95,6 +95,11 @@ class SentIds:
         self._extend_windows(batch, set(stored))
         return sorted(stored)
 
+    def list_doubtful(self, batch: Batch) -> set[str]:
+        """Return the ids of the documents that may have been sent before."""
+        indexes = list(self._list_doubtful(batch))
+        return {batch.ids[index] for index in indexes} if indexes else set()
+
     def _search(self, target: str, ids: Collection[str]) -> set[str]:
         try:
             return set(self._find(target, ids))

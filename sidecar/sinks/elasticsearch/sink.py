@@ -8,7 +8,7 @@ endpoints.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
@@ -71,7 +71,9 @@ class ElasticsearchSink(RoutedSink):
         self._transport = ReloadingClient(files, self._connect, lambda transport: transport.close())
         in_flight = (settings.worker_range(self.concurrency)[1] + 1) * settings.batch_bytes
         search = IdSearch(settings)
-        self._sent = SentIds(search.find, in_flight, self._clock) if settings.looks_up_sent else None
+        self._has_ids = settings.document_id == "position"
+        is_remembered = settings.looks_up_sent or not self._has_ids
+        self._sent = SentIds(search.find, in_flight, self._clock) if is_remembered else None
 
     def open(self) -> None:
         """Read the files. Send no request, because the user may have only the permission to write."""
@@ -96,6 +98,8 @@ class ElasticsearchSink(RoutedSink):
 
     def write(self, batch: Batch) -> WriteResult:
         routed = self._limiter.route(batch)
+        if self._sent is not None and not self._has_ids:
+            return routed.count(self._write_without_ids(batch, routed.names, self._sent))
         if self._sent is None or not (known := self._sent.find_stored(batch, routed)):
             return routed.count(self._write(batch, routed.names))
         rest = sorted(set(range(len(batch))).difference(known))
@@ -103,13 +107,25 @@ class ElasticsearchSink(RoutedSink):
         self._sent.discard([batch.ids[index] for index in known])
         return routed.count(result.embed(rest, known))
 
-    def _write(self, batch: Batch, names: str | Sequence[str]) -> WriteResult:
+    def _write_without_ids(self, batch: Batch, names: str | Sequence[str], sent: SentIds) -> WriteResult:
+        """Write documents whose ids the server makes; in a time series, of the dimensions and the time.
+
+        If the server has this id, the document is stored if it may have been sent before. If not, the id is that of
+        another document.
+        """
+        doubtful = sent.list_doubtful(batch)
+        result = self._write(batch, names, doubtful)
+        if doubtful:
+            sent.discard({batch.ids[index] for index in (*result.stored, *(each.index for each in result.rejected))})
+        return result
+
+    def _write(self, batch: Batch, names: str | Sequence[str], doubtful: Collection[str] = ()) -> WriteResult:
         """Write the documents, and those again that were refused because another request has changed the mapping.
 
         If several requests add a field at once, one may map `1` and another `1.5`. The server refuses the second
         mapping, although it accepts both values with the first one. It takes a moment until all of it knows that one.
         """
-        result = self._write_once(batch, names)
+        result = self._write_once(batch, names, doubtful)
         for pause_s in _MAPPING_PAUSES_S:
             raced = list_mapping_races(result)
             if not raced or self._is_closed.wait(pause_s):
@@ -129,7 +145,7 @@ class ElasticsearchSink(RoutedSink):
         others = [each for each in result.rejected if each.index not in set(indexes)]
         return replace(result, rejected=others).join(again.embed(indexes, ()), 0)
 
-    def _write_once(self, batch: Batch, names: str | Sequence[str]) -> WriteResult:
+    def _write_once(self, batch: Batch, names: str | Sequence[str], doubtful: Collection[str] = ()) -> WriteResult:
         try:
             answer = self._send(batch, names, self._query)
         except RequestTooLarge as error:
@@ -140,7 +156,7 @@ class ElasticsearchSink(RoutedSink):
             answer, len(batch), names, self._at,
             sent_names=(self._settings.pipeline, self._settings.username),
             may_reject_unknown=self._settings.may_reject_unknown,
-            picks_pipeline=self._picks_pipeline,
+            picks_pipeline=self._picks_pipeline, may_be_sent=lambda index: batch.ids[index] in doubtful,
         )  # fmt: skip
 
     def probe(self) -> ProbeResult:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pymongo.errors
 from bson.raw_bson import RawBSONDocument
+from msgspec.structs import replace
 from pymongo.collection import Collection
 
 from sidecar.errors import DeliveryError, RequestTooLarge, Retryable
@@ -139,7 +140,7 @@ class Inserter:
         kind = "DuplicateKey" if is_duplicate else codes.document_error_name(error)
         rejection = self._rejection(index, kind or f"code {error.get('code')}", error, target)
         if kind:
-            outcome.rejected.append(rejection)
+            outcome.rejected.append(replace(rejection, is_conflict=is_duplicate))
             return
         failure = codes.error_of(error, self._at, self._names(target))
         if codes.is_retryable(error) and not codes.is_about_shard(error):

@@ -358,6 +358,52 @@ def test_a_document_at_which_a_server_fails_again_and_again_is_a_dead_letter() -
         check_result(writer.deliver(batch_of("{}", json.dumps({"text": SECRET}), "{}")))
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "reason"),
+    [
+        (500, "node_closed_exception", "node closed"),
+        (503, "process_cluster_event_timeout_exception", "failed to process cluster event (put-mapping) within 30s"),
+        (500, "mapper_exception", "timed out while waiting for a dynamic mapping update"),
+        (500, "failed_to_commit_cluster_state_exception", "timed out while waiting for enough masters to ack"),
+    ],
+)
+def test_a_document_that_a_changing_cluster_cannot_store_waits(status: int, kind: str, reason: str) -> None:
+    with opened(Refusing(status, kind, reason)) as server:
+        writer = RetryingWriter(sink_at(server), NoWait())
+        result = writer.deliver(batch_of("{}", json.dumps({"text": SECRET}), "{}"))
+    assert (result.rejected, result.postponed) == ({}, {1: ""})
+    assert isinstance(result.reasons[""], Retryable)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("illegal_argument_exception", "Number of documents in the index can't exceed [2147483519]"),
+        (
+            "illegal_argument_exception",
+            "number of documents in the index cannot exceed 2147483519 (current: 214748351)",
+        ),
+    ],
+)
+def test_documents_of_a_full_shard_wait_although_other_shards_store_theirs(kind: str, reason: str) -> None:
+    with opened(Refusing(400, kind, reason)) as server:
+        writer = RetryingWriter(sink_at(server, index="app-{k:none}"), threading.Event())
+        result = writer.deliver(batch_of('{"k":"a"}', json.dumps({"k": "a", "text": SECRET}), '{"k":"b"}'))
+    assert (result.rejected, result.postponed, result.attempts) == ({}, {1: "app-a"}, 1)
+    assert "roll over" in str(result.reasons["app-a"])
+
+
+@pytest.mark.parametrize("kind", ["validation_exception", "illegal_argument_exception"])
+def test_an_index_for_which_there_is_no_shard_left_holds_back_no_other(kind: str) -> None:
+    reason = (
+        "Validation Failed: 1: this action would add [2] total shards, but this cluster currently has [2]/[1] ..."
+    )
+    with opened(Refusing(400, kind, reason)) as server:
+        writer = RetryingWriter(sink_at(server, index="app-{k:none}"), threading.Event())
+        result = writer.deliver(batch_of('{"k":"old"}', json.dumps({"k": "new", "text": SECRET})))
+    assert (result.rejected, result.postponed, result.attempts) == ({}, {1: "app-new"}, 1)
+
+
 def test_an_index_that_may_not_be_created_holds_back_no_other() -> None:
     reason = "no such index [app-x] and [action.auto_create_index] contains [-app-x]"
     with opened(Refusing(404, "index_not_found_exception", reason)) as server:

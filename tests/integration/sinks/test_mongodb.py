@@ -124,6 +124,7 @@ def test_a_duplicate_in_another_unique_index_is_rejected(
     assert (sorted(verdict.stored), verdict.duplicates) == ([0, 2], 1)
     [rejection] = verdict.rejected
     assert (rejection.index, rejection.kind, rejection.status) == (1, "DuplicateKey", 11000)
+    assert rejection.is_conflict
     assert "index: user_1" in rejection.answer
     assert "s3cret" not in rejection.reason
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 
 from sidecar.deliver.retry import RetryingWriter
+from sidecar.errors import Retryable
 from sidecar.sinks.elasticsearch.sink import ElasticsearchSettings, ElasticsearchSink
 from sidecar.sinks.mongodb.sink import MongoDBSettings, MongoDBSink
-from tests.support.builders.batches import batch_of
+from tests.support.builders.batches import batch_of, generation
+from tests.support.cleanup import close_after_test
+from tests.support.data_streams import LosingGateway
 from tests.support.refusals import SECRET, check_result, deliver
 from tests.support.search_requests import call
+from tests.support.servers.elasticsearch_proxy import opened
 
 DIMENSION = {"type": "keyword", "time_series_dimension": True}
 SERIES = {
@@ -36,6 +41,35 @@ def test_a_late_document_of_a_time_series_is_a_dead_letter(elasticsearch_url: st
     ]
     check_result(RetryingWriter(sink, threading.Event()).deliver(batch_of(*documents)))
     sink.close()
+
+
+def point(n: int, day: str = "2026-01-02", dimension: str = "d") -> str:
+    return json.dumps({"@timestamp": f"{day}T00:00:00Z", "d": dimension, "n": n, "text": SECRET})
+
+
+@pytest.mark.elasticsearch
+def test_another_document_at_the_same_point_of_a_time_series_is_a_dead_letter(
+    elasticsearch_url: str, index_name: str
+) -> None:
+    properties = {"@timestamp": {"type": "date"}, "d": DIMENSION}
+    index = {"mappings": {"properties": properties}, "settings": {"index": SERIES}}
+    call("PUT", f"{elasticsearch_url}/{index_name}", index)
+    gateway = LosingGateway(elasticsearch_url)
+    with opened(gateway):
+        given = {"hosts": [f"http://127.0.0.1:{gateway.port}"], "index": index_name, "document_id": "none"}
+        sink = close_after_test(ElasticsearchSink(ElasticsearchSettings.model_validate(given)))
+        writer, life = RetryingWriter(sink, threading.Event()), generation(born=time.time() + 60)
+        check_result(writer.deliver(batch_of(point(0), point(1), point(2, "2026-01-03"), of=life)))
+        result = writer.deliver(batch_of(*(point(n) for n in range(20)), of=life))
+        assert (sorted(result.rejected), result.duplicates) == (list(range(20)), 0)
+        lost = [point(n, "2026-01-04", f"d{n % 10}") for n in range(11)]
+        gateway.losses = 1
+        with pytest.raises(Retryable):
+            writer.deliver(batch_of(*lost, of=life))
+        result = writer.deliver(batch_of(*lost, of=life))
+        assert (result.rejected, result.duplicates) == ({}, 11), "it is not known which of two was stored"
+        again = writer.deliver(batch_of(*lost, of=life))
+        assert sorted(again.rejected) == list(range(11)), "what is stored is no longer in doubt"
 
 
 MONGODB: dict[str, tuple[dict[str, Any], str, str]] = {

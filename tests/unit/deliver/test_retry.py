@@ -195,6 +195,13 @@ def test_a_sink_that_fails_after_it_has_stored_a_part_gets_that_part_only_once()
     assert len(sink.sent) == 2
 
 
+def test_conflicts_with_stored_documents_are_dead_letters_however_many_there_are() -> None:
+    size = UNIFORM_REJECTION_LIMIT + 1
+    conflicts = [Rejection(index, "DuplicateKey", "no", 11000, is_conflict=True) for index in range(size)]
+    delivered = writer_to(ScriptedAnswers(lambda _: WriteResult((), conflicts))).deliver(batch_of(size))
+    assert sorted(delivered.rejected) == list(range(size))
+
+
 def test_a_single_document_that_is_too_large_is_a_dead_letter() -> None:
     delivered = writer_to(ScriptedAnswers(failing(RequestTooLarge("too large")))).deliver(batch_of(2))
     assert {r.kind for r in delivered.rejected.values()} == {"too_large"}
