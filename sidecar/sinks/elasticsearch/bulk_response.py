@@ -64,7 +64,7 @@ _SHARD_IS_FULL = "umber of documents in the index can"
 
 _TEMPORARY_ERRORS = frozenset({
     "node_closed_exception", "process_cluster_event_timeout_exception", "not_master_exception",
-    "failed_to_commit_cluster_state_exception",
+    "failed_to_commit_cluster_state_exception", "resource_already_exists_exception",
 })  # fmt: skip
 _TEMPORARY_REASONS = ("timed out while waiting for a dynamic mapping update",)
 """Errors of the cluster that pass by themselves. They can have the status 500."""
@@ -79,7 +79,9 @@ _TARGET_REASONS = (
     "no write index is defined for alias", _NO_PIPELINE, "has more than one ind",
     "this action would add [",  # more shards than allowed; older servers call it an illegal argument
 )  # fmt: skip
-_TIME_SERIES_REASON = "is in time_series mode"
+_NO_IDS_REASONS = ("is in time_series mode", "Document ID is not supported")
+"""Parts of the reasons of time series, and of OpenSearch Serverless, which accept no ids."""
+
 _CONFLICT = 409
 _SAME_POINT_OF_SERIES = re.compile(r"\]\[[^]]*@\d{4}-\d\d-\d\dT")
 """In the reason of a conflict in a time series: its id is made of the dimensions and the time of the document."""
@@ -127,8 +129,12 @@ class BulkItemStatus(msgspec.Struct, gc=False):
     """The result of one document."""
 
     status: Annotated[int, msgspec.Meta(ge=100, le=999)]
-    error: ErrorCause | None = None
+    error: msgspec.Raw = msgspec.Raw()
     failure_store: str = ""
+
+    def cause(self) -> ErrorCause:
+        """Return `error`, or its text if it does not have the form of Elasticsearch's errors."""
+        return _decode_cause(self.error)
 
 
 class Item(msgspec.Struct, gc=False):
@@ -146,10 +152,8 @@ class BulkResponse(msgspec.Struct, gc=False):
 
     def cause(self) -> ErrorCause:
         """Return `error`, or an empty `ErrorCause` if it does not have the form of Elasticsearch's errors."""
-        try:
-            return _CAUSES.decode(self.error)
-        except msgspec.DecodeError:
-            return ErrorCause()
+        cause = _decode_cause(self.error)
+        return cause if cause.type else ErrorCause()
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -160,6 +164,18 @@ class Created(msgspec.Struct, frozen=True):
 
 _RESPONSES = msgspec.json.Decoder(BulkResponse)
 _CAUSES = msgspec.json.Decoder(ErrorCause)
+_TEXTS = msgspec.json.Decoder(str)
+
+
+def _decode_cause(error: bytes | msgspec.Raw) -> ErrorCause:
+    try:
+        return _CAUSES.decode(error)
+    except msgspec.DecodeError:
+        pass
+    try:
+        return ErrorCause(reason=_TEXTS.decode(error))
+    except msgspec.DecodeError:
+        return ErrorCause()
 
 
 def decode_response(data: bytes) -> BulkResponse | Created:
@@ -235,14 +251,13 @@ class _ResultCollector:
     def collect(self, statuses: Sequence[BulkItemStatus]) -> WriteResult:
         stored = [index for index, status in enumerate(statuses) if self._is_stored(index, status)]
         stored_targets = {self._target(index) for index in stored}
-        too_large = [
-            error for each in statuses if (error := size_error(each.error or ErrorCause(), each.status, self._at))
-        ]
+        busy = [each for each in statuses if each.status == _TOO_MANY_REQUESTS]
+        too_large = [error for each in busy if (error := size_error(each.cause(), each.status, self._at))]
         if too_large and len(too_large) == len(statuses):
             raise too_large[0]
         for index, status in enumerate(statuses):
             if not self._is_stored(index, status):
-                self._add_error(index, status.status, status.error or ErrorCause(), stored_targets)
+                self._add_error(index, status.status, status.cause(), stored_targets)
         return WriteResult(
             stored=range(len(statuses)) if len(stored) == len(statuses) else stored,
             rejected=self._rejected,
@@ -273,9 +288,9 @@ class _ResultCollector:
             self._refused.append(Refusal(rejection, error, scope))
 
     def _is_stored(self, index: int, status: BulkItemStatus) -> bool:
-        cause = status.error
-        if status.status != _CONFLICT or cause is None:
-            return 200 <= status.status < 300 or status.status == _CONFLICT
+        if status.status != _CONFLICT:
+            return 200 <= status.status < 300
+        cause = status.cause()
         if _is_same_point(cause):
             return self._may_be_sent(index)
         return cause.type in ("version_conflict_engine_exception", "")
@@ -285,7 +300,7 @@ class _ResultCollector:
 
     def _scope_of(self, status: int, cause: ErrorCause, target: str, stored_targets: Collection[str]) -> RefusalScope:
         reason = cause.reason or ""
-        reasons = (*_TARGET_REASONS, _TIME_SERIES_REASON)
+        reasons = (*_TARGET_REASONS, *_NO_IDS_REASONS)
         if cause.type in _SHARD_ERRORS or _SHARD_IS_FULL in reason:
             return "shard"
         is_about_target = cause.type in _TARGET_ERRORS or any(part in reason for part in reasons)
@@ -303,10 +318,10 @@ class _ResultCollector:
     def _error_of(self, status: int, rejection: Rejection, cause: ErrorCause) -> DeliveryError:
         what = f"documents for {rejection.target} were refused: {rejection.reason or 'the server gave no reason'}"
         detail = f"{what} ({status} {rejection.kind})"
-        if status in RETRYABLE_STATUSES:
+        if status in RETRYABLE_STATUSES or _is_temporary(cause):
             hint = _HINTS.get(cause.type, "wait, or add capacity to the cluster")
             return Retryable(detail, location=self._at, hint=hint)
-        if _TIME_SERIES_REASON in (cause.reason or ""):
+        if _refuses_ids(cause):
             return Misconfigured(detail, location=self._at, hint="set document_id: none")
         if _SHARD_IS_FULL in (cause.reason or ""):
             return Misconfigured(detail, location=self._at, hint="write to a new index, or roll over")
@@ -320,6 +335,10 @@ def _is_temporary(cause: ErrorCause) -> bool:
     return cause.type in _TEMPORARY_ERRORS or any(part in reason for part in _TEMPORARY_REASONS)
 
 
+def _refuses_ids(cause: ErrorCause) -> bool:
+    return any(part in (cause.reason or "") for part in _NO_IDS_REASONS)
+
+
 def _is_same_point(cause: ErrorCause) -> bool:
     """Return whether a time series has another document with the same dimensions and time."""
     is_conflict = cause.type == "version_conflict_engine_exception"
@@ -329,4 +348,4 @@ def _is_same_point(cause: ErrorCause) -> bool:
 def _is_document_error(error: ErrorCause) -> bool:
     reason = error.reason or ""
     known = any(part in reason for part in DOCUMENT_ERRORS.get(error.type, ()))
-    return known and _TIME_SERIES_REASON not in reason
+    return known and not _refuses_ids(error)

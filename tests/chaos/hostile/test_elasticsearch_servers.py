@@ -143,8 +143,6 @@ WRONG_TYPES = [
     b'{"errors":false,"items":[{"create":1}]}', b'{"errors":false,"items":[{"create":{"status":"201"}}]}',
     b'{"errors":false,"items":[{"create":{"status":20.1}}]}',
     b'{"errors":false,"items":[{"create":{"status":%b}}]}' % (b"9" * 5000),
-    b'{"errors":true,"items":[{"create":{"status":400,"error":[]}}]}',
-    b'{"errors":true,"items":[{"create":{"status":400,"error":{"type":{},"reason":[]}}}]}',
     b'{"errors":true,"items":[{"index":{"status":201}}]}',
 ]  # fmt: skip
 FAULTY |= {f"answers {body[:70]!r}": sends(answer(body)) for body in WRONG_TYPES}

@@ -341,6 +341,7 @@ ABOUT_A_DOCUMENT = {
     "time series": (400, "timestamp_error", "the document timestamp [{}] is outside of ranges of currently writable"),
     "range field": (400, "document_parsing_exception", "error parsing field [r], expected an object but got {}"),
     "new": (422, "some_new_exception", "{}"),
+    "one type": (400, "illegal_argument_exception", "the final mapping would have more than 1 type: [{}, docker]"),
 }
 """Refusals of plug-ins and versions that the servers for tests do not have."""
 
@@ -364,6 +365,7 @@ def test_a_document_at_which_a_server_fails_again_and_again_is_a_dead_letter() -
         (500, "node_closed_exception", "node closed"),
         (503, "process_cluster_event_timeout_exception", "failed to process cluster event (put-mapping) within 30s"),
         (500, "mapper_exception", "timed out while waiting for a dynamic mapping update"),
+        (400, "resource_already_exists_exception", "index [app/x] already exists"),
         (500, "failed_to_commit_cluster_state_exception", "timed out while waiting for enough masters to ack"),
     ],
 )
@@ -391,6 +393,27 @@ def test_documents_of_a_full_shard_wait_although_other_shards_store_theirs(kind:
         result = writer.deliver(batch_of('{"k":"a"}', json.dumps({"k": "a", "text": SECRET}), '{"k":"b"}'))
     assert (result.rejected, result.postponed, result.attempts) == ({}, {1: "app-a"}, 1)
     assert "roll over" in str(result.reasons["app-a"])
+
+
+@pytest.mark.parametrize(
+    "error", [f'"MapperParsingException[{SECRET}]"', "null", "{}", "[]", '{"type":{},"reason":[]}']
+)
+def test_an_error_in_another_form_is_about_its_document_only(error: str, proxy: ElasticsearchProxy) -> None:
+    refused = b'{"create":{"status":400,"error":%b}}' % error.encode()
+    proxy.answer(200, b'{"errors":true,"items":[%b,%b,%b]}' % (CREATED, refused, CREATED))
+    result = RetryingWriter(sink_at(proxy), NoWait()).deliver(batch_of("{}", json.dumps({"text": SECRET}), "{}"))
+    assert (list(result.rejected), result.postponed, result.attempts) == ([1], {}, 1)
+    rejection = result.rejected[1]
+    assert (rejection.kind, SECRET in rejection.answer) == ("unknown", SECRET in error)
+    assert SECRET.lower() not in rejection.reason.lower()
+
+
+def test_a_server_that_accepts_no_ids_is_named(proxy: ElasticsearchProxy) -> None:
+    reason = "Document ID is not supported in create/index operation request"
+    refused = {"create": {"status": 400, "error": {"type": "illegal_argument_exception", "reason": reason}}}
+    proxy.answer(200, json.dumps({"errors": True, "items": [refused] * 20}).encode())
+    with pytest.raises(Misconfigured, match="set document_id: none"):
+        RetryingWriter(sink_at(proxy), NoWait()).deliver(batch_of(*["{}"] * 20))
 
 
 @pytest.mark.parametrize("kind", ["validation_exception", "illegal_argument_exception"])
