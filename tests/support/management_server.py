@@ -1,19 +1,28 @@
 """The management APIs of Elasticsearch and OpenSearch that the servers for tests lack: ILM, ISM and ingest pipelines.
 
-It stores objects and returns each in the form of its API, as the documentation of the servers shows it.
+It stores objects and returns each in the form of its API, as the documentation of the servers shows it. Policies of
+ISM are checked and completed as the source of OpenSearch's plug-in does it.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 _ISM = "/_plugins/_ism/policies/"
+_ISM_MEMBERS = {
+    "policy": {"description", "default_state", "states", "ism_template", "error_notification"},
+    "state": {"name", "actions", "transitions"},
+    "rollover": {"min_size", "min_doc_count", "min_index_age", "min_primary_shard_size", "copy_alias"},
+    "transition": {"state_name", "conditions"},
+    "conditions": {"min_index_age", "min_doc_count", "min_size", "cron", "min_rollover_age"},
+    "template": {"index_patterns", "priority"},
+}
 _ROOTS = {
     "elasticsearch": {"version": {"number": "8.19.3"}, "tagline": "You Know, for Search"},
     "opensearch": {"version": {"distribution": "opensearch", "number": "2.19.3"}},
@@ -48,6 +57,9 @@ class ManagementServer:
             version = str(self._versions[url.path])
             if parse_qs(url.query) != {"if_seq_no": [version], "if_primary_term": ["1"]}:
                 return 409, {"error": {"type": "version_conflict_engine_exception", "reason": "document exists"}}
+        if url.path.startswith(_ISM) and (unknown := list(_unknown_members(body["policy"]))):
+            reason = f"Invalid field: {unknown}"
+            return 400, {"error": {"type": "illegal_argument_exception", "reason": reason}, "status": 400}
         self.objects[url.path] = body
         self._versions[url.path] = self._versions.get(url.path, 0) + 1
         return 200, {"acknowledged": True}
@@ -57,11 +69,40 @@ class ManagementServer:
         if path.startswith("/_index_template/"):
             return {"index_templates": [{"name": name, "index_template": body}]}
         if path.startswith(_ISM):
-            policy = {**body["policy"], "policy_id": name, "schema_version": 21}
+            policy = {**_completed(body["policy"]), "policy_id": name, "schema_version": 21}
             return {"_id": name, "_seq_no": self._versions[path], "_primary_term": 1, "policy": policy}
         if path.startswith("/_ilm/"):
             return {name: {"version": self._versions[path], "modified_date": "2026-11-28", "policy": body["policy"]}}
         return {name: body}
+
+
+def _unknown_members(policy: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the members of a policy that ISM does not know."""
+    parts = [("policy", policy), *(("template", each) for each in policy.get("ism_template", ()))]
+    for state in policy["states"]:
+        parts.append(("state", state))
+        parts += (("rollover", action["rollover"]) for action in state["actions"] if "rollover" in action)
+        for transition in state["transitions"]:
+            parts += (("transition", transition), ("conditions", transition["conditions"]))
+    for kind, part in parts:
+        yield from set(part) - _ISM_MEMBERS[kind]
+
+
+def _completed(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy with what ISM adds to it."""
+    retry = {"count": 3, "backoff": "exponential", "delay": "1m"}
+    states = [
+        {**state, "actions": [
+            {"retry": retry, **{kind: {**options, **({"copy_alias": False} if kind == "rollover" else {})}
+                                for kind, options in action.items()}}
+            for action in state["actions"]
+        ]}
+        for state in policy["states"]
+    ]  # fmt: skip
+    now = 1_795_395_600_000
+    templates = [{**template, "last_updated_time": now} for template in policy["ism_template"]]
+    added = {"last_updated_time": now, "error_notification": None}
+    return {**policy, **added, "states": states, "ism_template": templates}
 
 
 @contextmanager

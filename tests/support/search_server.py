@@ -122,6 +122,29 @@ class SearchServerTests(SinkConformance):
         found = call("GET", f"{server_url}/{index_name}/_search?q=fraction:%3E1e299")
         assert found["hits"]["total"]["value"] == 1
 
+    def test_setup_of_a_data_stream_works_or_names_what_the_server_lacks(
+        self, server_url: str, index_name: str, tmp_path: Path
+    ) -> None:
+        dataset = index_name.removeprefix("test-")
+        given = {"type": self.scheme, "hosts": [server_url], "data_stream": {"dataset": dataset}}
+        sink = {**given, "require_data_stream": self.scheme == "elasticsearch", "setup": {"retention": "30d"}}
+        config = tmp_path / "sidecar.json"
+        pipelines = {"app": {"paths": [f"{tmp_path}/*.log"], "parser": "json"}}
+        config.write_text(
+            json.dumps({"state_dir": f"{tmp_path}/state", "sinks": {"s": sink}, "pipelines": pipelines})
+        )
+        done = sidecar("setup", "--config", str(config), "--yes")
+        if self.scheme == "opensearch":  # it is one of the plug-ins that are not on Maven Central
+            assert (done.returncode, "cannot read /_plugins/_ism/policies/" in done.stderr) == (2, True), done.stderr
+            return
+        assert (done.returncode, done.stdout.count(": created")) == (0, 1), done.stderr
+        assert sidecar("setup", "--config", str(config)).stdout.count("is as wanted") == 1
+        (tmp_path / "app.log").write_text('{"n":1}\n')
+        assert sidecar("run", "--config", str(config), "--once").returncode == 0
+        state = call("GET", f"{server_url}/_cluster/state/metadata?filter_path=metadata.data_stream")
+        stream = state["metadata"]["data_stream"]["data_stream"][f"logs-{dataset}-default"]
+        assert (stream["lifecycle"]["enabled"], stream["lifecycle"]["data_retention"]) == (True, "30d")
+
     def test_requests_that_map_a_new_field_at_once_lose_no_document(self, server_url: str, sink_url: str) -> None:
         sink = close_after_test(registry.create_sink(registry.settings_for(sink_url)))
         with ThreadPoolExecutor(4) as pool:
