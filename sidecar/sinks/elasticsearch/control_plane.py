@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import elastic_transport
 import elasticsearch
@@ -50,6 +50,30 @@ def name_server(settings: ElasticsearchSettings) -> str:
         meta, answer = _send(settings, "GET", request, msgspec.json.decode)
         return name_product(answer) or meta.headers.get("x-elastic-product") or ""
     return ""
+
+
+def may_roll_over(settings: ElasticsearchSettings, name: str) -> bool:
+    """Return whether the name is that of a data stream, or of an alias with several indexes.
+
+    If this user may not see that, return False.
+    """
+    request = BulkRequest(f"/_resolve/index/{quote(name, safe='')}", {"accept": "application/json"}, None)
+    with suppress(DeliveryError):
+        _, answer = _send(settings, "GET", request, msgspec.json.Decoder(_Resolved).decode)
+        if isinstance(answer, _Resolved):
+            return bool(answer.data_streams) or any(len(alias.indices) > 1 for alias in answer.aliases)
+    return False
+
+
+class _Alias(msgspec.Struct):
+    indices: list[str] = []
+
+
+class _Resolved(msgspec.Struct):
+    """The indexes, aliases and data streams of a name."""
+
+    aliases: list[_Alias] = []
+    data_streams: list[msgspec.Raw] = []
 
 
 def _create_client(settings: ElasticsearchSettings) -> elasticsearch.Elasticsearch:

@@ -178,7 +178,15 @@ class ElasticsearchSink(RoutedSink):
                 errors.append(error)
         if not servers:
             raise errors[0]
-        return ProbeResult(", ".join(sorted(filter(None, set(servers)))), list(map(str, errors)))
+        warnings = list(map(str, errors))
+        name = self._index.fixed
+        is_decided = self._settings.looks_up_sent or self._settings.look_up_sent is not None or not self._has_ids
+        if name and not is_decided and control_plane.may_roll_over(self._settings, name):
+            warnings.append(
+                f"{name} rolls over, and after a rollover a document that is sent again is stored twice; set "
+                "data_stream instead of index, or look_up_sent: true"
+            )
+        return ProbeResult(", ".join(sorted(filter(None, set(servers)))), warnings)
 
     def _probe_host(self, settings: ElasticsearchSettings) -> None:
         from sidecar.sinks.elasticsearch.control_plane import send_once  # noqa: PLC0415 - see `probe`

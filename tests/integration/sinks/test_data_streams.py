@@ -110,6 +110,19 @@ def test_documents_that_were_not_stored_are_sent(
     assert count(elasticsearch_url, f"logs-{dataset}-default") == 10
 
 
+def test_a_probe_warns_of_a_stream_whose_ids_are_not_looked_up(elasticsearch_url: str, dataset: str) -> None:
+    stream, alias = f"logs-{dataset}-default", f"{dataset}-alias"
+    for name in ("a", "b"):
+        call("PUT", f"{elasticsearch_url}/{dataset}-{name}", {"aliases": {alias: {"is_write_index": name == "b"}}})
+
+    def warnings(**settings: Any) -> int:
+        return len(sink_at(elasticsearch_url, **settings).probe().warnings)
+
+    assert [warnings(index=stream), warnings(index=alias), warnings(index=f"{dataset}-a")] == [1, 1, 0]
+    assert [warnings(index=stream, look_up_sent=given) for given in (True, False)] == [0, 0]
+    assert [warnings(index=stream, document_id="none"), warnings(data_stream={"dataset": dataset})] == [0, 0]
+
+
 def test_a_restarted_process_looks_up_what_the_one_before_may_have_sent(
     gateway: LosingGateway, elasticsearch_url: str, dataset: str
 ) -> None:
