@@ -158,13 +158,14 @@ class NewFiles:
         """
         names = find_originals(place.name)  # not only its own: it may have been rotated since
         before = next((self._replaced[name] for name in names if name in self._replaced), None)
-        if before is None or before not in self._files or before.size < MIN_PROOF_BYTES:
+        if before is None or before not in self._files:
             return False
         key = opened.open.identity.key
         with self._context.unreadable.guard(before.name):
             self._close_if_stale(before)
             self._growth.poll(before)
-            if before not in self._files or not opened.open.has_bytes(before.size):
+            before = self._files.find(before.file_id.key)  # another generation if it was truncated meanwhile
+            if before is None or before.size < MIN_PROOF_BYTES or not opened.open.has_bytes(before.size):
                 return False
             has_name = not before.is_open or before.status().links > 0
             if has_name and find_by_inode(self._last_place(before), {before.file_id.key}):

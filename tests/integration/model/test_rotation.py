@@ -365,6 +365,23 @@ def test_of_two_copies_of_a_truncated_file_one_is_read(tmp_path: Path) -> None:
     assert world.balance()["sink"] == {"stored": len(OLD), "skipped:copy": len(OLD)}
 
 
+@pytest.mark.parametrize("is_truncated", [False, True])
+def test_a_longer_copy_of_a_file_that_has_changed_since_the_last_scan_is_read_on(
+    tmp_path: Path, *, is_truncated: bool
+) -> None:
+    world = SimulatedSidecar(tmp_path)
+    world.write(b"short\n")
+    world.scan()
+    if is_truncated:
+        world.live(2)
+        os.truncate(world.path(), 0)
+    world.write(MORE)
+    world.write(world.path().read_bytes() + NEW, ".app.swp")
+    world.path(".app.swp").rename(world.path())
+    world.settle()
+    assert world.messages() == expected(b"short\n", MORE, NEW)
+
+
 @pytest.mark.parametrize("is_delivered", [False, True])
 def test_a_longer_copy_of_itself_that_is_rotated_before_it_is_seen_is_read_on(
     tmp_path: Path, *, is_delivered: bool
