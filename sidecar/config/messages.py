@@ -110,7 +110,7 @@ def describe_errors(error: ValidationError, sources: Sequence[ValueSource], mode
         ):
             continue
         origin = _find_source(key, sources).origin(key)
-        cause = _describe_missing_option(item, key) or _describe(item, _known_names(item, key, sources, model))
+        cause = _describe_missing_option(item, key) or describe_cause(item, _known_names(item, key, sources, model))
         if any(_words(source.secret_text(key)) & _words(cause) for source in sources):
             cause = "has an invalid value, which is not shown because it is a secret"
         where = ".".join(map(str, key)) if origin.name is None else origin.name
@@ -210,7 +210,8 @@ def _describe_missing_option(item: Any, key: Key) -> str:
     return f"needs `{option}`; write {{type: {tag}, {option}: …}} in a configuration"
 
 
-def _describe(item: Any, known_names: set[str]) -> str:
+def describe_cause(item: Any, known_names: Iterable[str] = ()) -> str:
+    """Return the cause of one error of pydantic, in words of the sidecar."""
     kind, context = item["type"], item.get("ctx", {})
     if kind == _OWN_KIND:
         return str(context["cause"])

@@ -27,6 +27,17 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "promtail": ("scrape_configs", "clients", "client", "positions", "target_config"),
     "vector": ("sources", "transforms", "data_dir", "enrichment_tables"),
 }
+_SEARCHED = {
+    "filebeat": "`paths` below `filebeat.inputs`",
+    "fluent-bit": "an input `tail` with a `path`",
+    "promtail": "`__path__` below `scrape_configs`",
+    "vector": "a source of type `file` that leads to a sink",
+}
+"""What names the log files, by kind."""
+
+_MAX_NAMED = 3
+"""Maximum number of parts that were left out and are named in an error."""
+
 _LIST_OPTIONS = {"module", "type"}
 """Options of the items in a list of inputs or modules, as in `inputs.d` and `modules.d` of Filebeat."""
 
@@ -68,7 +79,7 @@ def convert(source: SourceFile, kind: str | None) -> Conversion:
     chosen = kind or detect(source)
     module = import_module(f"sidecar.convert.{chosen.replace('-', '_')}")
     conversion = cast(Callable[[SourceFile], Conversion], module.convert)(source)
-    _complete(conversion)
+    _complete(conversion, _SEARCHED[chosen])
     return conversion
 
 
@@ -76,7 +87,8 @@ def detect(source: SourceFile) -> str:
     """Return the kind of a configuration by its content. Raise `ConfigurationError` if it is unknown."""
     if source.is_classic:
         return "fluent-bit"
-    root = source.read("filebeat", dotted=True).value
+    node = source.read("filebeat", dotted=True)
+    root = node.value
     if isinstance(root, list):
         items = [item.value for item in root if isinstance(item.value, Section)]
         if items and all(_LIST_OPTIONS & set(item.names()) for item in items):
@@ -92,20 +104,25 @@ def detect(source: SourceFile) -> str:
         best = max(counts, key=lambda kind: counts[kind])
         if counts[best]:
             return best
+    missing = "none of its options is filebeat, pipeline, scrape_configs or sources"
+    if not isinstance(root, Section):
+        missing = "it has neither options such as `sources:` nor sections such as [INPUT]"
     raise ConfigurationError(
-        "has no option by which its tool can be recognised", location=source.name,
-        hint=f"pass --from with one of {', '.join(KINDS)}, if it is a configuration of that tool",
+        f"the tool cannot be recognised, because {missing}", location=node.place,
+        hint=f"if it is one of {', '.join(KINDS)}, name it with --from",
     )  # fmt: skip
 
 
-def _complete(conversion: Conversion) -> None:
+def _complete(conversion: Conversion, searched: str) -> None:
     """Remove what is invalid, and make sure that there are pipelines and sinks."""
     conversion.hide_credentials()
     drop_invalid(conversion)
     if not conversion.pipelines:
+        losses = {remark.place: remark.what for remark in conversion.all_remarks() if remark.is_loss}
+        parts = [f"{what} ({place})" for place, what in list(losses.items())[:_MAX_NAMED]]
         raise ConfigurationError(
-            "has no input that reads log files, so there is nothing to convert", location=conversion.file,
-            hint="pass the file that contains the inputs",
+            f"has no input that reads log files, such as {searched}, so there is nothing to convert",
+            location=conversion.file, hint=f"left out: {', '.join(parts)}" if parts else "",
         )  # fmt: skip
     if not conversion.sinks:
         sink = conversion.add_sink("out", conversion.file)

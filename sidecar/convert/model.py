@@ -72,8 +72,12 @@ class Reasons:
             draft.note(option.place, option.path, reason)
             return
         reason = _look_up(self.no_counterpart, option.name)
-        default = "a variable decides its value, so set it by hand" if option.is_variable else self.default
-        draft.leave_out(option.place, option.path, reason or default)
+        draft.leave_out(option.place, option.path, reason or self._default_for(option))
+
+    def _default_for(self, option: UnusedOption) -> str:
+        if option.is_variable:
+            return "a variable decides its value, so set it by hand"
+        return "its value has another type than expected" if option.is_mistyped else self.default
 
 
 def _look_up(reasons: Mapping[str, str], name: str) -> str:

@@ -5,6 +5,7 @@ Values never appear in messages, because any of them may be a secret.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -68,6 +69,9 @@ class UnusedOption(NamedTuple):
     is_variable: bool
     """Whether a variable decides its value."""
 
+    is_mistyped: bool
+    """Whether the option is known, but has another type than expected."""
+
 
 class Section:
     """A mapping of options. It records which options were used, so that the others can be reported.
@@ -78,6 +82,7 @@ class Section:
     def __init__(self, nodes: Mapping[str, SourceNode], file: str, line: int) -> None:
         self._nodes = dict(nodes)
         self._used: set[str] = set()
+        self._mistyped: set[str] = set()
         self._opened: set[str] = set()
         self.file, self.line = file, line
 
@@ -124,6 +129,7 @@ class Section:
         """Return a scalar as text."""
         node = self._nodes.get(name)
         if node is None or not node.is_scalar:
+            self._mistyped.add(name)
             return default
         self._used.add(name)
         return node.text
@@ -139,6 +145,7 @@ class Section:
             return default
         word = str(node.value).strip().lower() if node.is_scalar else ""
         if word not in ("true", "false", "yes", "no", "on", "off", "1", "0"):
+            self._mistyped.add(name)
             return default
         self._used.add(name)
         return word in ("true", "yes", "on", "1")
@@ -146,13 +153,12 @@ class Section:
     def number(self, name: str) -> int | float | None:
         """Return a finite number."""
         node = self._nodes.get(name)
-        if node is None or not node.is_scalar or isinstance(node.value, bool):
-            return None
         try:
-            number = float(node.text)
+            number = float(node.text) if node and node.is_scalar and not isinstance(node.value, bool) else math.inf
         except ValueError:
-            return None
-        if number - number != 0:  # an infinite number, or none
+            number = math.inf
+        if not math.isfinite(number):
+            self._mistyped.add(name)
             return None
         self._used.add(name)
         return int(number) if number.is_integer() else number
@@ -164,6 +170,7 @@ class Section:
             return []
         items = node.value if isinstance(node.value, list) else [node]
         if not all(item.is_scalar for item in items):
+            self._mistyped.add(name)
             return []
         self._used.add(name)
         texts = [item.text for item in items]
@@ -175,6 +182,7 @@ class Section:
         """Return a mapping; an empty one if there is none."""
         node = self._nodes.get(name)
         if node is None or not isinstance(node.value, Section):
+            self._mistyped.add(name)
             return Section({}, self.file, node.line if node else self.line)
         self._used.add(name)
         self._opened.add(name)
@@ -188,6 +196,8 @@ class Section:
         if sections and len(sections) == len(items):
             self._used.add(name)
             self._opened.add(name)
+        else:
+            self._mistyped.add(name)
         return sections
 
     def unused(self, prefix: str = "") -> Iterator[UnusedOption]:
@@ -195,7 +205,9 @@ class Section:
         for name, node in self._nodes.items():
             if name not in self._used:
                 if node.value is not None:
-                    yield UnusedOption(f"{prefix}{name}", node.place, name, has_reference(node.text))
+                    yield UnusedOption(
+                        f"{prefix}{name}", node.place, name, has_reference(node.text), name in self._mistyped
+                    )
                 self._used.add(name)
                 continue
             if name in self._opened:
@@ -284,18 +296,34 @@ class _YamlReader:
         return SourceNode(text if isinstance(value, str) else value, text, self._file, line)
 
     def _convert_mapping(self, node: yaml.MappingNode, depth: int) -> Section:
+        self._refuse_repeated_names(node)
         self._loader.flatten_mapping(node)
         tree: dict[str, Any] = {}
         for key, child in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigurationError(
-                    "a list or mapping cannot be a name", location=f"{self._file}:{key.start_mark.line + 1}"
-                )
+                    "a list or mapping cannot be a name", location=f"{self._file}:{key.start_mark.line + 1}",
+                    hint="put a text in brackets or braces into quotes",
+                )  # fmt: skip
             names = [part for part in key.value.split(".") if part] if self._dotted else []
             value = self.convert(child, depth + 1)
             value.line = key.start_mark.line + 1
             self._insert(tree, names or [key.value], value)
         return Section(tree, self._file, node.start_mark.line + 1)
+
+    def _refuse_repeated_names(self, node: yaml.MappingNode) -> None:
+        """Raise an error if two options have the same name, because one of them would be lost."""
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in lines:
+                raise ConfigurationError(
+                    f'the name "{key.value}" occurs twice, first in line {lines[key.value]}',
+                    location=f"{self._file}:{line}", hint="remove one, or merge the two",
+                )  # fmt: skip
+            lines[key.value] = line
 
     def _insert(self, tree: dict[str, SourceNode], names: list[str], value: SourceNode) -> None:
         """Add a value under its names, and merge mappings: `a.b: 1` and `a: {c: 2}` are one mapping."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sidecar.config.messages import describe_cause
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.convert.model import Conversion, Draft, PipelineDraft, SinkDraft
@@ -217,7 +218,7 @@ def _with_values(value: Any, example: str) -> Any:
 
 
 def _reason_of(item: Any) -> str:
-    return str(item["msg"]).removeprefix("Value error, ").removeprefix(": ")
+    return describe_cause(item).removeprefix(": ")
 
 
 def _refuse(draft: Draft, place: str, what: str, problem: str) -> None:

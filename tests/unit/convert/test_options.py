@@ -342,3 +342,26 @@ def test_an_option_that_is_not_needed_is_explained_and_not_left_out(text: str, r
     written = write(convert(SourceFile(Path("source"), text), "filebeat"))
     assert reason in next(line for line in written.splitlines() if "# note" in line and reason in line)
     assert not [line for line in written.splitlines() if "# left out" in line and "scanner" in line]
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("tail_files: perhaps", "tail_files: its value has another type than expected"),
+        ("max_bytes: {a: b}", "max_bytes: its value has another type than expected"),
+        ("max_bytes: [1]", "max_bytes: its value has another type than expected"),
+        ("include_lines: {a: b}", "include_lines: its value has another type than expected"),
+        ("processors: text", "processors: its value has another type than expected"),
+        ("unheard_of: 1", "unheard_of: the sidecar has no such option"),
+    ],
+)
+def test_an_option_of_another_type_is_not_called_unknown(option: str, reason: str) -> None:
+    text = f"filebeat.inputs: [{{type: log, paths: [/a], {option}}}]"
+    assert reason in write(convert(SourceFile(Path("source"), text), "filebeat"))
+
+
+def test_the_reason_why_a_value_is_refused_has_no_words_of_a_library() -> None:
+    text = "filebeat.inputs: [{type: log, paths: [/a]}, {type: log, id: second, paths: []}]"
+    assert "the sidecar does not accept the value: needs at least one entry" in write(
+        convert(SourceFile(Path("source"), text), "filebeat")
+    )
