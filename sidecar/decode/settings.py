@@ -15,7 +15,7 @@ from sidecar.decode.presets import PRESET_NAMES
 from sidecar.decode.streams import StreamGrouper
 from sidecar.lib import charset
 from sidecar.lib.declarations import AfterValidator, ConfigDict, Field, field_validator, model_validator
-from sidecar.lib.settings_model import SHOWN, SettingsModel, exactly_one_of
+from sidecar.lib.settings_model import SHOWN, SettingsModel, exactly_one_of, one_of
 from sidecar.lib.units import Duration
 
 """Names of all presets: those of languages and programs, and those that join the parts of lines by stream."""
@@ -37,7 +37,7 @@ class MultilineSettings(SettingsModel):
 
     model_config = ConfigDict(json_schema_extra=exactly_one_of("preset", "start", "continuation", "end"))
 
-    preset: Annotated[str | None, SHOWN] = None
+    preset: Annotated[Annotated[str, Field(json_schema_extra=one_of(PRESET_NAMES))] | None, SHOWN] = None
     """`java`, `python`, `go`, `ruby`, `elixir`, `node`, `dotnet`, `php`, `rust`, `postgresql`, `mysql_slow`, `cri`,
     `docker`, or `indent`, which joins indented lines to the line before them."""
 
