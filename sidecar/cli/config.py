@@ -15,6 +15,7 @@ from sidecar.cli.settings import load_settings_with_sources
 from sidecar.config.loader import LoadedSettings
 from sidecar.config.messages import Key
 from sidecar.lib.settings_model import mask
+from sidecar.sinks.contract import SinkSettings
 
 _COMMENT_COLUMN = 60
 """Column at which the comment with the origin begins, unless the line is longer."""
@@ -46,14 +47,15 @@ def _describe(
     for name, shown in masked.items():
         field = _field_name(value, name)
         child = getattr(value, field) if isinstance(value, BaseModel) else value[name]
-        # The URL of a sink sets its type, but not as a field.
-        is_unset, child_key = is_default or (field not in given and name != "type"), (*key, name)
+        is_unset, child_key = is_default or field not in given, (*key, name)
         if shown and isinstance(shown, Mapping) and _has_settings(child):
             yield f"{'  ' * len(key)}{_as_yaml(name)}:"
             yield from _describe(loaded, child, shown, child_key, is_default=is_unset)
         else:
             text = f"{'  ' * len(key)}{_as_yaml(name)}: {_as_yaml(shown)}"
             origin = "default" if is_unset else loaded.find_origin(child_key)
+            if origin == "default" and isinstance(value, SinkSettings) and (field in given or name == "type"):
+                origin = loaded.find_origin((*key, "url"))
             yield f"{text:{_COMMENT_COLUMN}} # {origin}"
 
 

@@ -68,7 +68,7 @@ class LoadedSettings:
         source = next((source for source in self.sources if _has_value(source, key)), None)
         if source is None:
             return "default"
-        origin = source.origin(key)
+        origin = source.origin(key[: source.depth(key)])
         is_named = origin.place in ("environment", "--set") and origin.name is not None
         return f"{origin.place}: {origin.name}" if is_named else origin.place
 

@@ -61,6 +61,7 @@ _UNION_MEMBER = re.compile(r"\('(?:bool|int|float|constrained-\w+|function-.*)',
 """The last part of an error's location that pydantic inserts for a member of a union without tags."""
 
 _OWN_KIND = "sidecar"
+_INCOMPLETE_SINK = ": needs a `type`"
 _MAX_NAMES = 40
 """Maximum number of known names that a message lists."""
 
@@ -111,6 +112,8 @@ def describe_errors(error: ValidationError, sources: Sequence[ValueSource], mode
             continue
         origin = _find_source(key, sources).origin(key)
         cause = _describe_missing_option(item, key) or describe_cause(item, _known_names(item, key, sources, model))
+        if item["type"] == "missing" or cause.startswith(_INCOMPLETE_SINK):
+            cause = _describe_misspelled_name(key, sources) or cause
         if any(_words(source.secret_text(key)) & _words(cause) for source in sources):
             cause = "has an invalid value, which is not shown because it is a secret"
         where = ".".join(map(str, key)) if origin.name is None else origin.name
@@ -208,6 +211,22 @@ def _describe_missing_option(item: Any, key: Key) -> str:
     if item["type"] != "missing" or tag not in PARSERS or key[-1:] == (option,):
         return ""
     return f"needs `{option}`; write {{type: {tag}, {option}: …}} in a configuration"
+
+
+def _describe_misspelled_name(key: Key, sources: Sequence[ValueSource]) -> str:
+    """Return that the name of a sink or pipeline is unknown; "" if no source of lower precedence has a similar name.
+
+    A variable with a misspelled name would otherwise be an incomplete sink or pipeline.
+    """
+    kind, name = (*key, "", "")[:2]
+    if kind not in ("sinks", "pipelines"):
+        return ""
+    last = max((index for index, source in enumerate(sources) if source.depth(key[:2]) == 2), default=len(sources))
+    lower = [source.value((kind,)) for source in sources[last + 1 :]]
+    suggestion = suggestion_for(
+        str(name), {str(each) for names in lower if isinstance(names, Mapping) for each in names}
+    )
+    return f': there is no {str(kind).removesuffix("s")} "{name}"{suggestion}' if suggestion else ""
 
 
 def describe_cause(item: Any, known_names: Iterable[str] = ()) -> str:

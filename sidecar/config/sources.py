@@ -168,10 +168,11 @@ class VariablesSource(SettingsSource, EnvSettingsSource):
                 if self._is_secret:
                     return Origin(variable.place, ".".join(names[:length]))
                 return Origin(variable.place, ".".join((variable.name, *names[length:])))
-        path = f"{self._join(names)}{self.env_nested_delimiter}"
-        below = (variable for name, variable in self.variables.items() if name.startswith(path))
-        if variable := next(below, None):
-            return Origin(variable.place if self._is_secret else f"{variable.place}: {variable.name}")
+        for length in range(len(names), 1, -1):
+            path = f"{self._join(names[:length])}{self.env_nested_delimiter}"
+            below = (variable for name, variable in self.variables.items() if name.startswith(path))
+            if variable := next(below, None):
+                return Origin(variable.place if self._is_secret else f"{variable.place}: {variable.name}")
         return Origin(UNKNOWN)
 
     def secret_text(self, key: Key) -> str:
@@ -294,6 +295,8 @@ class SecretsSource(VariablesSource):
             root = variable.name.lower().partition("__")[0]
             if root not in known:
                 hint = suggest(root.upper(), [field.upper() for field in known])
+                if variable.name.startswith(PREFIX):
+                    hint = f"; remove {PREFIX} from it"
                 yield f"{variable.place}: the name of this file is not a setting{hint}"
 
 

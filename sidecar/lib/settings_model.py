@@ -52,6 +52,9 @@ class ShortForm(BeforeValidator):
     schema: Callable[[], JsonSchema] = dict
     """Returns the schema of the shorter form."""
 
+    format: Callable[[Any], str] | None = None
+    """Returns a number as users write it, such as `16MiB`; None if the shorter form is no quantity."""
+
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
         return {"anyOf": [self.schema(), handler(core_schema)]}
 
@@ -152,14 +155,30 @@ def mask(settings: SettingsModel) -> dict[str, Any]:
     """Return the settings with all values masked that could be secrets.
 
     The type of a setting decides, not its name. Numbers, flags, fixed choices, paths and values marked as `SHOWN` are
-    shown. Any other text, such as a URL or a pattern, could contain a secret. So could any value in a
-    mapping whose keys the user chooses.
+    shown, sizes and durations with their unit. Any other text, such as a URL or a pattern, could contain a secret. So
+    could any value in a mapping whose keys the user chooses.
     """
     masked = {}
     for name, field in type(settings).model_fields.items():
         is_shown = SHOWN in field.metadata or name == "type" or _is_fixed(field.annotation)
-        masked[field.alias or name] = _mask(getattr(settings, name), is_shown=is_shown)
+        masked[field.alias or name] = _mask(format_quantity(field, getattr(settings, name)), is_shown=is_shown)
     return masked
+
+
+def format_quantity(field: Any, value: Any) -> Any:
+    """Return a number of bytes or seconds with its unit, as users write it; any other value unchanged.
+
+    `field`: what pydantic knows about the setting.
+    """
+    markers = (*field.metadata, *_markers_in(field.annotation))
+    formats = (marker.format for marker in markers if isinstance(marker, ShortForm) and marker.format)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return next((format_(value) for format_ in formats if is_number), value)
+
+
+def _markers_in(annotation: Any) -> Iterator[Any]:
+    for part in _types_in(annotation):
+        yield from getattr(part, "__metadata__", ())
 
 
 def _mask(value: Any, *, is_shown: bool, is_free: bool = False) -> Any:

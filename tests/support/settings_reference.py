@@ -18,8 +18,7 @@ from sidecar.config.limits import DeadLetterSettings, DrainSettings, ResourceLim
 from sidecar.config.pipeline import PipelineSettings
 from sidecar.config.settings import Settings
 from sidecar.decode.settings import MultilineSettings
-from sidecar.lib.settings_model import field_descriptions
-from sidecar.lib.units import parse_duration, parse_size
+from sidecar.lib.settings_model import field_descriptions, format_quantity
 from sidecar.parse.settings import (
     ContainerSettings,
     CsvSettings,
@@ -69,7 +68,6 @@ TABLES: Mapping[str, type[BaseModel]] = {
     "setup mongodb capped": CappedSettings,
 }
 _TABLE = re.compile(r"(<!-- generated: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_SIZES = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
 def with_tables(page: str) -> str:
@@ -106,12 +104,7 @@ def default_of(info: FieldInfo) -> str:
         return "see below"
     if value is None or value in ("", (), {}):
         return "–"
-    parsers = {getattr(each, "func", None) for each in info.metadata}
-    if parse_size in parsers:
-        unit, factor = next((unit, factor) for unit, factor in _SIZES if value % factor == 0)
-        return f"`{value // factor}{unit}`"
-    if parse_duration in parsers:
-        return f"`{value:g}s`"
+    value = format_quantity(info, value)
     return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value)}`"
 
 

@@ -67,7 +67,8 @@ def test_each_value_names_its_source(
     assert origins["pipelines.app.timestamp.zone"] == "default"
     assert origins["drain.timeout"] == "environment: SIDECAR_DRAIN__TIMEOUT"
     assert origins["log_format"] == "--log-format"
-    assert (shown["limits"]["memory"], shown["pipelines"]["app"]["max_line"]) == (20 << 20, 2048)
+    assert (shown["limits"]["memory"], shown["pipelines"]["app"]["max_line"]) == ("20MiB", "2KiB")
+    assert (shown["limits"]["deleted_grace"], shown["drain"]["timeout"]) == ("5m", "9s")
     assert shown["pipelines"]["app"]["paths"] == ["/var/log/app/*.log"]
 
 
@@ -98,6 +99,26 @@ def test_the_type_of_a_sink_comes_from_its_url(tmp_path: Path, capsys: pytest.Ca
     file.write_text(FILE.replace("    username: writer\n", ""))
     _, origins = show(capsys, "--config", str(file))
     assert (origins["sinks.search.type"], origins["sinks.local.type"]) == (f"{file}:6", f"{file}:9")
+
+
+def test_what_a_url_sets_comes_from_the_url(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(
+        "sinks:\n  long:\n    url: opensearch://ann:pw@es:9200/logs\n    linger: 2s\npipelines: {app: {paths: /a}}\n"
+    )
+    monkeypatch.setenv("SIDECAR_SINKS__SHORT", "elasticsearch://es/logs")
+    monkeypatch.setenv("SIDECAR_PIPELINES__APP__MULTILINE", "java")
+    _, origins = show(capsys, "--config", str(file), "--set", "sinks.other=sqlite:////a")
+    for name in ("type", "hosts", "index", "username", "password"):
+        assert origins[f"sinks.long.{name}"] == f"{file}:3"
+    assert (origins["sinks.long.linger"], origins["sinks.long.timeout"]) == (f"{file}:4", "default")
+    assert {origins[f"sinks.short.{name}"] for name in ("type", "hosts", "index")} == {
+        "environment: SIDECAR_SINKS__SHORT"
+    }
+    assert origins["pipelines.app.multiline.preset"] == "environment: SIDECAR_PIPELINES__APP__MULTILINE"
+    assert (origins["sinks.other.path"], origins["sinks.other.table"]) == ("--set: sinks.other", "default")
 
 
 def test_a_pipeline_on_the_command_line_names_its_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -150,7 +150,10 @@ MISTAKES = [
         "6: pipelines.app.timestamp.formats: 'yyyy-MM-dd'",
     ),
     (written(more="    multiline: jva"), "6: pipelines.app.multiline: unknown preset 'jva'; use one of"),
-    (written(more="    multiline: {preset: jva}"), "pipelines.app.multiline.preset: unknown preset 'jva'; use one of"),
+    (
+        written(more="    multiline: {preset: jva}"),
+        "pipelines.app.multiline.preset: unknown preset 'jva'; use one of",
+    ),
     (written(more="    transforms: kubernets"), 'unknown transform "kubernets"; did you mean "kubernetes"?'),
     (written(more="    sinks: [oot]"), '6: pipelines.app.sinks: there is no sink "oot"; did you mean "out"?'),
     (written(more="    sinks: []"), "6: pipelines.app.sinks needs at least one entry"),

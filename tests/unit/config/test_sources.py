@@ -254,6 +254,35 @@ def test_no_value_of_a_secret_file_is_shown(sources: Sources, name: str, value: 
     assert "s3cret" not in str(problems)
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("SINKS__OOUT__URL_", 'SIDECAR_SINKS__OOUT__URL_: sinks.oout: there is no sink "oout"; did you mean "out"?'),
+        ("PIPELINES__APPS__PARSER", 'pipelines.apps.paths: there is no pipeline "apps"; did you mean "app"?'),
+        ("PIPELINES__OTHER__PARSER", "SIDECAR_PIPELINES__OTHER__PARSER: pipelines.other.paths is missing; add it"),
+        ("SINKS__OTHER__INDEX", "SIDECAR_SINKS__OTHER__INDEX: sinks.other: needs a `type` or a `url`; types are"),
+    ],
+)
+def test_a_misspelled_sink_or_pipeline_in_a_variable_is_suggested(sources: Sources, name: str, problem: str) -> None:
+    (found,) = sources.problems(**{f"SIDECAR_{name}": "plain"})
+    assert found.startswith(f"environment: SIDECAR_{name}: ")
+    assert problem in found
+
+
+def test_an_incomplete_sink_of_the_file_is_not_called_misspelled(sources: Sources) -> None:
+    sources.yaml.write_text(FILE.replace("pipelines:", "  outs: {table: x}\npipelines:"))
+    (problem,) = sources.problems(SIDECAR_SINKS__OUT__TABLE="x")
+    assert "sinks.outs: needs a `type` or a `url`" in problem
+
+
+def test_a_secret_file_with_the_prefix_of_variables_is_explained(sources: Sources) -> None:
+    sources.mount({"SIDECAR_LIMITS__MEMORY": "1MiB"})
+    (problem,) = sources.problems()
+    assert problem.endswith(
+        "secrets/SIDECAR_LIMITS__MEMORY: the name of this file is not a setting; remove SIDECAR_ from it"
+    )
+
+
 def test_a_secrets_directory_that_cannot_be_read_is_a_problem(sources: Sources) -> None:
     (problem,) = sources.problems(SIDECAR_SECRETS_DIR="/no/such/directory")
     assert problem.startswith("environment: SIDECAR_SECRETS_DIR: the directory /no/such/directory cannot be read")
