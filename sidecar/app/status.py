@@ -50,18 +50,21 @@ def snapshot(
     shippers, pipelines = list(supervisor.shippers), dict(supervisor.pipelines)
     totals = [_file_totals(name, pipeline) for name, pipeline in pipelines.items()]
     settings = supervisor.settings
+    # The state may be locked by a commit, which changes what the shippers have settled. So these wait for it first.
+    dead_letters_size, uncopied = supervisor.ledger.dead_letter_bytes(), _count_uncopied(supervisor)
+    balances, of_pipelines = balance(supervisor, shippers), pipeline_balance(supervisor, shippers)
     return Snapshot(
         version=__version__, started_at=supervisor.started_at, now=supervisor.clock.now(), pid=os.getpid(),
         state_dir=str(supervisor.state_dir), shippers=_shipper_statuses(shippers, settings),
-        files=files(pipelines, shippers, most_files), sums=totals, balance=balance(supervisor, shippers),
+        files=files(pipelines, shippers, most_files), sums=totals, balance=balances,
         watches="notifications" if supervisor.watchers.is_notified else "scans only",
         open_files=len(supervisor.open_files), open_files_limit=supervisor.open_files.limit,
         memory_limit=settings.limits.memory, held_limit=settings.limits.deleted_files,
-        dead_letters_size=supervisor.ledger.dead_letter_bytes(), dead_letters_limit=settings.dead_letters.max_size,
-        dead_letters_uncopied=_count_uncopied(supervisor),
+        dead_letters_size=dead_letters_size, dead_letters_limit=settings.dead_letters.max_size,
+        dead_letters_uncopied=uncopied,
         volumes=list(volumes(supervisor, totals)), configuration=configuration,
         refused=_refused_paths(pipelines), loops=supervisor.heartbeats.ages(),
-        pipeline_balance=pipeline_balance(supervisor, shippers),
+        pipeline_balance=of_pipelines,
     )  # fmt: skip
 
 

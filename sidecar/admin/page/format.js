@@ -38,7 +38,7 @@ const format = {
 
   // Words that YAML reads as something else, such as `yes`, are quoted.
   scalar(value) {
-    const isPlain = typeof value === "string" && /^[A-Za-z][\w./-]*$/.test(value);
+    const isPlain = typeof value === "string" && /^([A-Za-z][\w./-]*|\d+([KMG]i?)?B|\d+(ms|[smhd]))$/.test(value);
     return isPlain && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(value) ? value : JSON.stringify(value);
   },
 

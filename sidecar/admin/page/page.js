@@ -19,10 +19,14 @@ const state = { before: null, facts: null, isPaused: false, history: null, histo
 
 // ── the condition ────────────────────────────────────────────────────────────────────────────────────────
 
+// The text as parts for `element`. Commands are between backticks.
+function withCommands(text) {
+  const parts = text.split("`");
+  return parts.length % 2 ? parts.map((part, i) => (i % 2 ? element("code", null, part) : part)) : [text];
+}
+
 function finding(each) {
-  const parts = each.text.split("`"); // commands are between backticks
-  const texts = parts.length % 2 ? parts.map((part, i) => (i % 2 ? element("code", null, part) : part)) : [each.text];
-  return element("li", { class: LEVELS[each.level] }, ...texts);
+  return element("li", { class: LEVELS[each.level] }, ...withCommands(each.text));
 }
 
 function showCondition(condition) {
@@ -135,12 +139,17 @@ const oldest = (file) => Math.max(0, ...Object.values(file.lag_s));
 
 // For each sink: how much of the file it has, and how old the oldest line is that it does not have.
 function settledOf(file) {
-  return element("span", {}, ...Object.entries(file.settled).map(([sink, offset]) => {
+  const groups = new Map(); // sinks for which the rest is the same
+  for (const [sink, offset] of Object.entries(file.settled)) {
     const share = file.size ? format.share(Math.min(offset, file.size), file.size) || "0 %" : "100 %";
     const lag_s = file.lag_s[sink] || 0;
     const rest = offset < file.size ? `, ${format.size(file.size - offset)} left${lag_s > 0 ? `, ${format.duration(lag_s)} old` : ""}` : "";
-    return element("span", { class: `per-sink${rest ? "" : " dim"}` }, `${sink} ${share}${rest}`);
-  }));
+    const group = groups.get(share + rest) || { names: [], isWhole: !rest };
+    group.names.push(sink);
+    groups.set(share + rest, group);
+  }
+  return element("span", {}, ...[...groups].map(([text, { names, isWhole }]) => element("span",
+    { class: `per-sink${isWhole ? " dim" : ""}` }, `${names.join(", ")} ${text}`)));
 }
 
 const remark = (file) => [file.parser, file.is_deleted ? "deleted or renamed" : file.is_open ? "" : "closed while idle"].filter(Boolean).join(", ");
@@ -198,11 +207,11 @@ const sinks = new Sorted(byId("sinks"), "Sinks", [
   ["retries", (each) => each.counters.retries, (each) => format.count(each.counters.retries), true],
 ], 2, true);
 
-const refusals = new Sorted(byId("refusals"), "Dead letters since the start", [
+const refusals = new Sorted(byId("refusals"), "Dead letters since the last start or reload", [
   ["reason", (each) => each.kind, (each) => each.kind],
   ["pipeline", (each) => each.pipeline, (each) => each.pipeline],
   ["sink", (each) => each.sink, (each) => each.sink],
-  ["since the start", (each) => each.count, (each) => format.count(each.count), true],
+  ["since start or reload", (each) => each.count, (each) => format.count(each.count), true],
 ], 3, true);
 
 // ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,8 +231,8 @@ function deadLetters(facts) {
   const kept = sum(facts.balance.map((each) => each.lines.dead_letter || 0));
   byId("letters-count").textContent = kept ? format.count(kept) : "none";
   const seeing = facts.letters ? "The newest ones are below." : "Set admin.show_documents to show their content here.";
-  byId("letters-note").textContent = kept || rows.length
-    ? `${format.count(kept)} are kept; \`sidecar dead-letters list\` lists them. ${seeing}` : "There are no dead letters.";
+  byId("letters-note").replaceChildren(...withCommands(kept || rows.length
+    ? `${format.count(kept)} are kept; \`sidecar dead-letters list\` lists them. ${seeing}` : "There are no dead letters."));
   const key = JSON.stringify((facts.letters || []).map((letter) => letter.number));
   if (byId("letters").dataset.key !== key) {
     byId("letters").replaceChildren(...(facts.letters || []).map(letterOf));

@@ -85,8 +85,8 @@ def test_the_page_shows_data_as_text_and_contacts_no_other_server(page: Page, ad
     page.shows("document.querySelector('#sinks').innerText.includes('retrying')")
     page.shows(DRAWN, 40)
     text = page.value("document.body.innerText")
-    for expected in (HOSTILE, "archive", "1 of 2 sinks down", "dead letters since the start: 1 invalid_text",
-                     "and 11 more"):  # fmt: skip
+    refusals = "dead letters since the last start or reload: 1 invalid_text"
+    for expected in (HOSTILE, "archive", "1 of 2 sinks down", refusals, "and 11 more"):
         assert expected in text, expected
     assert "check that" in page.value("document.querySelector('#findings li.bad').innerText"), "the advice"
     assert page.value("document.querySelector('#condition').className") == "condition bad"
@@ -119,6 +119,15 @@ def test_settings_are_valid_yaml_whatever_they_contain(page: Page) -> None:
         "lines": "a\nb\u2028",
     }  # fmt: skip
     assert yaml.safe_load(page.value(f"format.yaml({json.dumps(settings)})")) == settings
+    quantities = {"size": "16MiB", "time": "100ms", "bytes": "1500B", "days": "14d"}
+    text = page.value(f"format.yaml({json.dumps(quantities)})")
+    assert (yaml.safe_load(text), '"' in text) == (quantities, False)
+
+
+def test_sinks_that_have_the_same_part_of_a_file_share_a_line(page: Page) -> None:
+    file = {"size": 2000, "settled": {"a": 1000, "b": 2000, "c": 1000}, "lag_s": {"a": 3.0, "c": 3.0}}
+    lines = page.value(f"[...settledOf({json.dumps(file)}).children].map(line => line.textContent)")
+    assert lines == ["a, c 50.0 %, 1000 B left, 3.0 s old", "b 100.0 %"]
 
 
 def test_secrets_and_documents_are_shown_only_if_allowed(page: Page, request: pytest.FixtureRequest) -> None:
