@@ -11,11 +11,18 @@ from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 _INDEX = "docs/index.md"
 _SECTION = re.compile(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]+)\]\((?!\w+:)([^)#\s]+)")
+_BOOSTS = {
+    "docs/reference/configuration.md": 8, "docs/reference/": 4, "docs/design/decisions/": 0.001, "docs/design/": 0.5,
+    "docs/": 2, "CHANGELOG.md": 0.001, "tests/": 0.001,
+}  # fmt: skip
+"""Beginning of the path of a page → how much its words count in a search. A word of a title counts 1,000 times anyway."""
+
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 
 
@@ -30,6 +37,14 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Return the files of the theme and those of the site."""
     of_theme = [each for each in files if each.src_dir != config.docs_dir]
     return Files([*of_theme, *(_add(path, config) for path in _list_files())])
+
+
+def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
+    """Let searches find the reference before the guides, and decision records last."""
+    path = page.file.src_uri
+    boost = next((boost for folder, boost in _BOOSTS.items() if path.startswith(folder)), 1)
+    page.meta["search"] = {"boost": boost}
+    return markdown
 
 
 def _add(path: str, config: MkDocsConfig) -> File:
