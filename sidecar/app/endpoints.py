@@ -135,12 +135,14 @@ class Endpoints:
         try:
             self._http = _listen(admin, host, port, {**self.routes(), **self._page_routes(history)})
         except OSError as error:
-            reason = ": ".join(filter(None, (error.filename, error.strerror))) or str(error)
+            # Python adds the address, which the message has anyway.
+            cause = (error.strerror or "").partition(" (while attempting")[0]
+            reason = ": ".join(filter(None, (error.filename, cause))) or str(error)
             if admin.required:
                 raise ConfigurationError(
                     f"cannot listen on {host}:{port}: {reason}",
                     location="admin",
-                    hint="choose another address, or correct the file if the error names one",
+                    hint="correct that file" if error.filename else "choose another address with admin.listen",
                 ) from None
             self._emit(events.NoListener(f"{host}:{port}", reason))
         else:

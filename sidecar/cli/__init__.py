@@ -74,8 +74,8 @@ class _ArgumentParser(argparse.ArgumentParser):
     """Reports invalid arguments in one line, with control characters escaped."""
 
     def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        output.put_note(f"{self.prog}: error: {message}")
+        advice = "" if "; " in message else f"; `{self.prog} --help` lists the options"
+        output.put_note(f"{self.prog}: {message}{advice}")
         self.exit(USAGE)
 
 
@@ -167,7 +167,7 @@ def _run(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     except SystemExit as refused:
         if refused.code == USAGE and arguments[:1] == ["run"] and os.environ.get("SIDECAR_ON_CONFIG_ERROR") == "park":
             return int(
-                import_module("sidecar.app.application").run_parked("the arguments are invalid; see the usage above")
+                import_module("sidecar.app.application").run_parked("the arguments are invalid; see the error above")
             )
         raise
     try:

@@ -12,6 +12,7 @@ from rich.table import Table
 from sidecar.cli.console import make_text, put
 from sidecar.cli.options import add_settings_options
 from sidecar.cli.output import put_error, put_json, put_line, put_note
+from sidecar.cli.quantities import number_option
 from sidecar.cli.settings import choose_state_directory, load_settings
 from sidecar.config.settings import Settings
 from sidecar.errors import ConfigurationError, DeliveryError
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "numbers",
         metavar="NUMBER",
         nargs="*",
-        type=int,
+        type=number_option,
         help="only dead letters with these numbers",
     )
     parser.add_argument("--pipeline", metavar="NAME", help="only dead letters of this pipeline")
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="with replay: read the dead letters from this sink (dead_letters.to) and delete the replayed ones there",
     )  # fmt: skip
     parser.add_argument(
-        "--limit", metavar="N", type=int, help="with list and show: at most N dead letters (default: 100)"
+        "--limit", metavar="N", type=number_option, help="with list and show: at most N dead letters (default: 100)"
     )
     parser.add_argument("--all", action="store_true", help="purge every dead letter")
     parser.add_argument("--json", action="store_true", help="with list: print one JSON object for each dead letter")

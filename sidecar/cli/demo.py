@@ -16,6 +16,7 @@ from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
 from sidecar.cli.output import put_line, put_lines
+from sidecar.cli.quantities import number_option
 from sidecar.tools.demo import LINES, DemoResult, DemoStatus, Show, run_demo
 
 _NEWEST = "SELECT document FROM logs ORDER BY time DESC LIMIT 3"
@@ -29,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="directory for the files of the demo (default: a new temporary one)",
     )
-    parser.add_argument("--lines", metavar="N", type=int, default=LINES, help=f"lines to write (default: {LINES})")
+    parser.add_argument(
+        "--lines", metavar="N", type=number_option, default=LINES, help=f"lines to write (default: {LINES})"
+    )
     parser.set_defaults(run=run)
 
 

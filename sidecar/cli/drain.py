@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from sidecar.admin.client import SidecarNotRunning, ask
-from sidecar.cli.durations import duration_option
 from sidecar.cli.output import put_error, put_line
+from sidecar.cli.quantities import duration_option
 from sidecar.cli.state import add_state_option, open_state_directory
 
 _ANSWER_MARGIN_S = 5.0

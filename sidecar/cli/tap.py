@@ -21,6 +21,7 @@ from sidecar.app.tap_routes import make_matcher
 from sidecar.cli.console import PrintableConsole, make_text
 from sidecar.cli.options import add_pipeline_options
 from sidecar.cli.output import count_of, put_error, put_json_text, put_note
+from sidecar.cli.quantities import number_option
 from sidecar.cli.settings import choose_state_directory, load_sample_settings
 from sidecar.lib.clock import SystemClock
 from sidecar.lib.terminal import escape_json
@@ -50,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--filter", metavar="EXPR", default="",
         help="""only records that match, as in drop_when: 'log.level == "error" and message ~ "time.?out"'""",
     )  # fmt: skip
-    parser.add_argument("--limit", metavar="N", type=int, help="end after N records")
+    parser.add_argument("--limit", metavar="N", type=number_option, help="end after N records")
     parser.add_argument("--file", metavar="FILE", type=Path, help="show the lines of this file; no sidecar is needed")
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object for each record; the default without a terminal"
@@ -74,9 +75,12 @@ def run(options: argparse.Namespace) -> int:
         settings, name = load_sample_settings(options, str(options.file))
         return _print_all(tap_file(settings, name, options.file, options.stage, make_matcher(options.filter, ""),
                                    SystemClock()), printer)  # fmt: skip
+    directory = choose_state_directory(options)
     try:
-        return _tap_sidecar(choose_state_directory(options), options, printer)
-    except (SidecarNotRunning, TapRefused) as error:
+        return _tap_sidecar(directory, options, printer)
+    except SidecarNotRunning as error:
+        put_error(f"{error} ({directory}); pass its state directory with --state-dir")
+    except TapRefused as error:
         put_error(error)
     except TimeoutError:
         put_error("the sidecar did not answer in time")

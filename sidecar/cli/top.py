@@ -19,8 +19,8 @@ from rich.live import Live
 from rich.text import Text
 
 from sidecar.cli.console import PrintableConsole
-from sidecar.cli.durations import duration_option
 from sidecar.cli.output import put_error
+from sidecar.cli.quantities import duration_option
 from sidecar.cli.state import add_state_option, open_state_directory
 from sidecar.cli.status import StatusUnavailable, fetch_status
 from sidecar.cli.status_screen import ORDERS, StatusScreen

@@ -10,8 +10,8 @@ import argparse
 import time
 
 from sidecar.app.probe import ask_probe
-from sidecar.cli.durations import duration_option
 from sidecar.cli.output import put_line
+from sidecar.cli.quantities import duration_option
 from sidecar.cli.state import add_state_option, open_state_directory
 
 _POLL_INTERVAL_S = 0.1

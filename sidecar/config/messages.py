@@ -14,6 +14,7 @@ from typing import Any, Protocol, get_args
 from sidecar.errors import ConfigurationError
 from sidecar.lib.declarations import BaseModel, InitErrorDetails, PydanticCustomError, ValidationError
 from sidecar.lib.suggestions import suggestion_for
+from sidecar.lib.units import MAX_DURATION_S, format_duration
 from sidecar.parse.settings import BUILT_IN as PARSERS
 from sidecar.sinks import registry
 from sidecar.transform.registry import KINDS as TRANSFORMS
@@ -254,6 +255,8 @@ def describe_cause(item: Any, known_names: Iterable[str] = ()) -> str:
 def _describe_by_value(item: Any) -> str:
     """Return the cause if it depends on the invalid value or on its place; "" for any other error."""
     kind, is_name, value = item["type"], item["loc"][-1:] == ("[key]",), item["input"]
+    if kind == "less_than_equal" and item["ctx"]["le"] == MAX_DURATION_S:
+        return f"must be at most {format_duration(MAX_DURATION_S)}"
     if kind == "string_pattern_mismatch" and is_name:
         return _NAME_RULE
     if kind == "string_type" and is_name:

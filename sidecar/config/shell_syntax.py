@@ -19,7 +19,6 @@ _NOT_IN_A_PATTERN = (
     (re.compile("://"), "is a URL; write the path of the files"),
     (re.compile("\0"), "contains a character with the code 0; remove it"),
     (re.compile(r"\{\{.*\}\}"), "contains {{ }}, which is not expanded; write ${NAME} in the configuration file"),
-    (re.compile(r"~[\w.-]+/"), "begins with ~ and a name, which is not expanded; write the directory"),
 )
 
 

@@ -45,18 +45,21 @@ class YamlFile:
 def read_yaml_file(path: Path, environ: Mapping[str, str]) -> YamlFile:
     """Return the content of a YAML file, or the problems with it. A problem never quotes a value."""
     problems: list[str] = []
+    text = ""
     try:
-        loader = _Loader(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        loader = _Loader(text)
         node = loader.get_single_node()
         for line, problem in _replace_variables(node, environ, set()):
             problems.append(f"{path}:{line}: {problem}")
         data = None if node is None else loader.construct_document(node)
     except OSError as error:
         problems.append(f"{path}: cannot be read ({error.strerror}); pass another file with --config")
-    except UnicodeDecodeError:
-        problems.append(f"{path}: is not UTF-8 text; save it as UTF-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problems.append(f"{path}:{line}: is not UTF-8 text; save it as UTF-8")
     except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        problems.append(describe_yaml_error(path, error))
+        problems.append(describe_yaml_error(path, error, text))
     else:
         if data is not None and not isinstance(data, dict):
             problems.append(f"{path}: must be a mapping of names to values, such as `sinks:`")
@@ -173,9 +176,8 @@ def _record_lines(node: yaml.Node | None, key: Key, lines: dict[Key, int], seen:
 _QUOTE = "put the text into quotes"
 _PROBLEMS = (
     ("mapping values are not allowed", f"a colon is not expected here; check the indentation, or {_QUOTE}"),
-    (r"found character '\\t'", "a tab is used for the indentation; use spaces"),
-    ("found a tab", "a tab is used for the indentation; use spaces"),
-    ("found character '", f"a text begins with a character that YAML reserves, such as % or @; {_QUOTE}"),
+    (r"found character '\\t'|found a tab", "a tab is used for the indentation or after a colon; use spaces"),
+    ("found character '", f"a text begins with a character that YAML reserves, such as %, @ or `; {_QUOTE}"),
     ("expected alphabetic or numeric character", f"a text begins with * or &, which YAML reserves; {_QUOTE}"),
     ("found undefined alias", f"a text begins with *, which refers to an anchor that does not exist; {_QUOTE}"),
     ("found duplicate anchor", "the same anchor (&) occurs twice; rename one"),
@@ -201,18 +203,19 @@ _PROBLEMS = (
 _UNKNOWN_PROBLEM = "this is not valid YAML; check indentation, quotes and brackets"
 
 
-def describe_yaml_error(path: Path, error: Exception) -> str:
+def describe_yaml_error(path: Path, error: Exception, text: str) -> str:
     """Return the problem and its line. The message of PyYAML is not used, because it may quote a password."""
     if isinstance(error, yaml.MarkedYAMLError):
-        text = f"{error.problem} {error.context}"
-        known = (sentence for pattern, sentence in _PROBLEMS if re.search(pattern, text))
+        message = f"{error.problem} {error.context}"
+        known = (sentence for pattern, sentence in _PROBLEMS if re.search(pattern, message))
         cause = error.problem if isinstance(error, _KeyProblem) else next(known, _UNKNOWN_PROBLEM)
         # PyYAML reports a missing quote or bracket at the end of the file. Show the line where the text begins.
         is_unclosed = "no closing" in str(cause) or "not closed" in str(cause)
         mark = (error.context_mark if is_unclosed else None) or error.problem_mark or error.context_mark
         return f"{path}:{mark.line + 1}: {cause}" if mark else f"{path}: {cause}"
     if isinstance(error, yaml.reader.ReaderError):
-        return f"{path}: contains a character that YAML does not allow (U+{error.character:04X}); remove it"
+        line = text.count("\n", 0, error.position) + 1
+        return f"{path}:{line}: contains a character that YAML does not allow (U+{error.character:04X}); remove it"
     if isinstance(error, RecursionError):
         return f"{path}: is nested too deeply; use at most a few hundred levels"
     return f"{path}: contains a date or number that does not exist; put it into quotes"

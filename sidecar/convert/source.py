@@ -263,7 +263,7 @@ def read_yaml(text: str, file: str, syntax: str, *, dotted: bool = False) -> Sou
             raise ConfigurationError("is empty", location=file, hint="pass the configuration of the other tool")
         return _YamlReader(loader, file, syntax, dotted=dotted).convert(root, 0)
     except (yaml.YAMLError, ValueError, AttributeError, RecursionError) as error:
-        problem = describe_yaml_error(Path(file), error)
+        problem = describe_yaml_error(Path(file), error, text)
         raise ConfigurationError("the file cannot be read", problems=(problem,)) from error
 
 

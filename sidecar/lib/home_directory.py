@@ -6,10 +6,16 @@ import os
 import re
 
 _HOME = re.compile(r"(?:~|\$HOME)(?=/|$)")
+_OTHER_HOME = re.compile(r"~[\w.-]+/")
 
 
 def expand_home(path: str) -> str:
-    """Return the path with the home directory in place of `~` or `$HOME`. Raise `ValueError` if it is unknown."""
+    """Return the path with the home directory in place of `~` or `$HOME`.
+
+    Raise `ValueError` if it is unknown, or that of another user.
+    """
+    if _OTHER_HOME.match(path):
+        raise ValueError("begins with ~ and a name, which is not expanded; write the directory")
     if not (match := _HOME.match(path)):
         return path
     home = os.path.expanduser("~")

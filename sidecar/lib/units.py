@@ -75,8 +75,8 @@ def _schema(units: Iterable[str]) -> JsonSchema:
 DURATION = ShortForm(parse_duration, schema=lambda: _schema(_SECONDS), format=format_duration)
 """Marks a number of seconds that may be written with a unit: `Annotated[float, Field(gt=0), DURATION]`."""
 
-_MAX_DURATION_S = 100 * 365 * 86400
+MAX_DURATION_S = 100 * 365 * 86400
 
-Duration = Annotated[float, Field(ge=0, le=_MAX_DURATION_S, allow_inf_nan=False), DURATION]
+Duration = Annotated[float, Field(ge=0, le=MAX_DURATION_S, allow_inf_nan=False), DURATION]
 _SIZE = ShortForm(parse_size, schema=lambda: _schema(filter(None, _BYTES)), format=format_size)
 Size = Annotated[int, Field(gt=0), _SIZE]

@@ -87,6 +87,8 @@ def settings_class_for_url(url: str) -> type[SinkSettings]:
     Raise `ConfigurationError`, whose message shows only the scheme.
     """
     scheme = url.partition(":")[0].lower()
+    if not scheme:
+        raise ConfigurationError("is not a URL", hint="write it as scheme://host:port/name")
     if scheme in SCHEMES:
         return settings_class(SCHEMES[scheme])
     known, broken = list(SCHEMES), []

@@ -50,7 +50,9 @@ class SQLiteSettings(SinkSettings):
         location, _, query = given["url"].partition("?")
         scheme, slashes, path = location.partition(":///")
         if scheme.lower() != "sqlite" or not slashes or not path:
-            raise ValueError("write it as sqlite:///relative.db or sqlite:////absolute.db")
+            raise ValueError(
+                "is not the URL of a database file; write sqlite:///relative.db or sqlite:////absolute.db"
+            )
         options = dict(item.partition("=")[::2] for item in query.split("&") if item)
         return {"path": path, **options, **{name: value for name, value in given.items() if name != "url"}}
 

@@ -200,7 +200,9 @@ def open_database(directory: Path, *, exclusive: bool = True, create: bool = Tru
         raise StateError(
             f"cannot use the state directory ({error.strerror})",
             location=str(directory),
-            hint="make it writable for this user, or choose another one with --state-dir",
+            hint="choose a directory with --state-dir"
+            if isinstance(error, FileExistsError | NotADirectoryError)
+            else "make it writable for this user, or choose another one with --state-dir",
         ) from error
     finally:
         if lock_fd is not None:

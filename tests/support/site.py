@@ -21,7 +21,7 @@ _BOOSTS = {
     "docs/reference/configuration.md": 8, "docs/reference/": 4, "docs/design/decisions/": 0.001, "docs/design/": 0.5,
     "docs/": 2, "CHANGELOG.md": 0.001, "tests/": 0.001,
 }  # fmt: skip
-"""Beginning of the path of a page → how much its words count in a search. A word of a title counts 1,000 times anyway."""
+"""Beginning of the path of a page → how much its words count in a search; those of its title count 1,000 times."""
 
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 

@@ -18,7 +18,11 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.I
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%25)?[\w.-]*|[0-9A-Fa-f:.]+%[\w.-]+")
 """A host name, or an IPv6 address with or without its zone."""
 
-_ENCODE = "write special characters of user and password percent-encoded (@ as %40, / as %2F)"
+_BARE_IPV6 = re.compile(r"[0-9A-Fa-f:.]*::[0-9A-Fa-f:.]*|[0-9A-Fa-f]+(?::[0-9A-Fa-f]+){7,8}")
+_PORT = re.compile(r":(\d+)$")
+_MAX_PORT = 65535
+
+_ENCODE = "write special characters of user and password percent-encoded (@ as %40, / as %2F, # as %23)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Address:
 def parse_url(url: str, *, key: str = "url") -> Address:
     """Return the parts of a URL. Raise `ConfigurationError`, which names only the setting `key`."""
     match = _URL.fullmatch(url.strip())
+    if match is None and "#" in url:
+        raise ConfigurationError("has a #", location=key, hint=_ENCODE)
     if match is None:
         raise ConfigurationError("is not a URL", location=key, hint="write it as scheme://host:port/name")
     if "@" in match[3]:
@@ -58,12 +64,25 @@ def host_and_port(text: str, default_port: int, *, key: str) -> str:
     """Return `host:port` for `host[:port]`, with IPv6 addresses in brackets. Raise `ConfigurationError` for `key`."""
     try:
         pieces = urlsplit(f"//{text}")
-        host, port = pieces.hostname, pieces.port or default_port
+        host, port = pieces.hostname, default_port if pieces.port is None else pieces.port
     except ValueError:
         host, port = None, 0
-    if not host or pieces.netloc != text or "@" in text or not _HOST.fullmatch(host):
-        raise ConfigurationError("has no valid host and port", location=key, hint=f"write host:port; {_ENCODE}")
+    if not host or not port or pieces.netloc != text or "@" in text or not _HOST.fullmatch(host):
+        message, hint = _explain_host(text)
+        raise ConfigurationError(message, location=key, hint=hint)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _explain_host(text: str) -> tuple[str, str]:
+    """Return what is wrong with `host[:port]`, and what to do about it."""
+    if not text:
+        return "has an empty host", "write host:port, with one comma between two hosts"
+    if _BARE_IPV6.fullmatch(text):
+        return "has an IPv6 address without brackets", "write it as [::1]:9200"
+    port = _PORT.search(text)
+    if port and not 1 <= int(port[1]) <= _MAX_PORT:
+        return f"has a port that is not between 1 and {_MAX_PORT}", "write host:port"
+    return "has no valid host and port", f"write host:port; {_ENCODE}"
 
 
 def merge_options(fields: Mapping[str, Any], url_fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,7 @@ def test_a_running_sidecar_continues_where_it_cannot_listen(here: Asked, tmp_pat
         here.endpoints.open(supervisor)
         here.endpoints.apply(before, after)
     assert isinstance(here.emitted[-1], NoListener)
+    assert here.emitted[-1].reason == "Cannot assign requested address"
 
 
 @pytest.mark.parametrize(

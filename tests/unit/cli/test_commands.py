@@ -169,3 +169,27 @@ def test_help_without_a_command_lists_all_of_them(capsys: pytest.CaptureFixture[
 def test_help_for_a_misspelt_command_suggests_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help", "chek"]) == 2
     assert 'unknown command "chek"; did you mean "check"?' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dead-letters", "show", "x"], "NUMBER: 'x' is not a whole number; `sidecar dead-letters --help` lists the"),
+        (["tap", "--limit", "many"], "--limit: 'many' is not a whole number"),
+        (["drain", "--timeout", "soon"], "--timeout: 'soon' is not a duration; write it as 500ms, 5s"),
+        (["run", "--onec"], 'run: unknown option --onec; did you mean "--once"?'),
+    ],
+)
+def test_invalid_arguments_are_one_sentence(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_tap_without_a_sidecar_says_what_to_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tap", "--state-dir", str(tmp_path)]) == 1
+    assert f"no sidecar runs with this state directory ({tmp_path}); pass its state" in capsys.readouterr().err

@@ -29,7 +29,7 @@ MISTAKES = [
     (written(paths="[*.log]"), "5: a text begins with * or &, which YAML reserves; put the text into quotes"),
     (written(sink="stdout:"), "2: a colon is not expected here; check the indentation, or put the text into quotes"),
     (written(more="    parser: {type: grok, pattern: %{IP:a}}"), "6: a text begins with a character that YAML"),
-    (written(more="\tlog_level: info"), "6: a tab is used for the indentation; use spaces"),
+    (written(more="\tlog_level: info"), "6: a tab is used for the indentation or after a colon; use spaces"),
     (written(paths="[/a"), "5: a list that begins with [ has no comma or no closing ]"),
     (written(paths='["/a]'), "5: a quote is not closed"),
     (written(sink="!secret out"), "2: a text begins with !, which YAML reserves for types; put the text into quotes"),
@@ -198,7 +198,7 @@ MISTAKES = [
     ),
     (written(more="    ignore_older: 1:30"), "6: pipelines.app.ignore_older: not a duration; write it as 500ms, 5s"),
     (written(more="    ignore_older: .inf"), "6: pipelines.app.ignore_older must be a finite number"),
-    (written(more="    ignore_older: 1e300"), "6: pipelines.app.ignore_older must be at most 3153600000"),
+    (written(more="    ignore_older: 1e300"), "6: pipelines.app.ignore_older must be at most 36500d"),
     (written(more="admin: {listen: 12:30:00}"), "6: admin.listen: not an address; write it as 127.0.0.1:9600"),
     (
         written(more="admin: {listen: 'http://127.0.0.1:9600'}"),
@@ -220,13 +220,32 @@ MISTAKES = [
     ),
     (
         written(paths="['~ann/a.log']"),
-        "5: pipelines.app.paths.0 begins with ~ and a name, which is not expanded; write",
+        "5: pipelines.app.paths.0: begins with ~ and a name, which is not expanded; write",
     ),
     (written(paths="['file:///var/log/a.log']"), "5: pipelines.app.paths.0 is a URL; write the path of the files"),
     (written(paths='["/var/log/a\\0"]'), "5: pipelines.app.paths.0 contains a character with the code 0; remove it"),
     (
         written(sink='"elasticsearch://$(ES)/logs"'),
         "2: sinks.out contains $(ES), which is not expanded; write ${ES} in",
+    ),
+    (
+        written(sink="elasticsearch://::1:9200/logs"),
+        "2: sinks.out.url has an IPv6 address without brackets; write it as",
+    ),
+    (written(sink="elasticsearch://h:0/logs"), "2: sinks.out.url has a port that is not between 1 and 65535"),
+    (written(sink="elasticsearch://h:99999/logs"), "2: sinks.out.url has a port that is not between 1 and 65535"),
+    (
+        written(sink="{type: elasticsearch, hosts: 'a,,b'}"),
+        "2: sinks.out.hosts has an empty host; write host:port, with one",
+    ),
+    (
+        written(sink="elasticsearch://u:p#w@h:9200/logs"),
+        "2: sinks.out.url has a #; write special characters of user and",
+    ),
+    (written(sink="sqlite://x.db"), "2: sinks.out: is not the URL of a database file; write sqlite:///relative.db"),
+    (
+        written(more="admin: {token_file: ~ann/token}"),
+        "6: admin.token_file: begins with ~ and a name, which is not expanded",
     ),
     (written(sink='"elasticsearch://%ES%/logs"'), "2: sinks.out.url has no valid host and port; write host:port"),
     (written(sink='"mongodb://{{ host }}/logs"'), "2: sinks.out.url has no valid host and port; write host:port"),
@@ -342,3 +361,20 @@ def test_a_mistake_on_the_command_line_names_the_option(
     problems = capsys.readouterr().err
     assert said in problems
     assert not LIBRARY_WORDS.search(problems)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"# \xe4\n", "1: is not UTF-8 text; save it as UTF-8"),
+        (written(more="    parser: json").encode() + b"\n# \xff", "7: is not UTF-8 text; save it as UTF-8"),
+        (written(more="# \x00").encode(), "6: contains a character that YAML does not allow (U+0000); remove it"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_with_the_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes, problem: str
+) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_bytes(data)
+    assert main(["check", "--config", str(file)]) == 2
+    assert capsys.readouterr().err == f"sidecar: {file}:{problem}\n"

@@ -28,7 +28,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 INSIDE_A_TEXT = re.compile(
     r"compr|is not expanded|has an @ after|has the unknown option|sinks.out.index (?!must)"
     r"|has no username|zone|formats|oot|TIMESTMP|%Q|has a port|a URL;|the code 0|valid host|several hosts|out.workers"
-    r"|links is empty"
+    r"|links is empty|IPv6|not between 1 and 65535|empty host|has a #|URL of a database|token_file: begins"
 )
 """Mistakes that only `sidecar check` sees."""
 

@@ -1,4 +1,4 @@
-"""Parses options that are durations."""
+"""Quantities on the command line: durations and numbers."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ def duration_option(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is {error}") from None
+
+
+def number_option(text: str) -> int:
+    """Return the whole number of an option such as `5`. Raise `ArgumentTypeError`."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
