@@ -28,10 +28,25 @@ exit 0
 
 def test_each_step_of_the_workflow_is_a_target_of_make() -> None:
     jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
-    commands = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    commands = [step["run"] for job in jobs for step in job.get("steps", ()) if "run" in step]
     called = {target for command in commands for target in re.findall(r"\bmake ([a-z-]+)", command)}
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"release-check", "wheels", "test-wheels", "publish", "image"} <= called <= targets
+
+
+def test_the_checks_of_ci_run_before_anything_is_published() -> None:
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    assert jobs["check"]["uses"] == "./.github/workflows/ci.yml"
+    assert {name for name, job in jobs.items() if job.get("needs") != "check"} == {"version", "check"}
+    assert ".ci/run" in (WORKFLOW.parent / "ci.yml").read_text()
+
+
+def test_actions_are_pinned_by_digest_and_get_no_text_of_a_tag_as_code() -> None:
+    for file in sorted(WORKFLOW.parent.glob("*.yml")):
+        uses = re.findall(r"uses: (?!\./)(\S+)  # (\S+)$|uses: (?!\./)(.*)$", file.read_text(), re.MULTILINE)
+        assert uses
+        assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", pinned) for pinned, _, _ in uses), file.name
+        assert not re.findall(r"run:.*\$\{\{", file.read_text()), file.name
 
 
 def test_a_tag_of_another_version_is_refused() -> None:
