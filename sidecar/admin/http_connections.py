@@ -7,6 +7,7 @@ the connection that was used least recently is closed.
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
 import socket
 import ssl
 import threading
@@ -31,6 +32,9 @@ _LINGER_S = 1.0
 _BACKLOG = 128
 _LARGE_BODY_BYTES = 64 * 1024
 _ACCEPT_RETRY_S = 0.5
+
+# asyncio would reserve 256 KiB for each TLS connection; an API server keeps up to 25. A TLS record has 16 KiB.
+asyncio.sslproto.SSLProtocol.max_size = 32 * 1024
 
 Answer = Callable[[HttpRequest], Awaitable[Reply]]
 """Returns the reply to a request, in the thread of the connections. May raise `RequestRefused`."""

@@ -132,7 +132,9 @@ def _build_parser(configured: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("-V", "--version", action="version", version=f"log-sidecar {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, summary in COMMANDS.items():
+    # The command that runs needs no parsers of the others: they take memory as long as it runs.
+    for name in [name for name in COMMANDS if name in configured] or COMMANDS:
+        summary = COMMANDS[name]
         command = commands.add_parser(
             name, help=summary, description=summary, add_help=name not in configured,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.live import running
 from tests.benchmarks.measures import RETURN_S, memory_of_load
+from tests.benchmarks.webhook import CONNECTIONS, pod, resident, send, serving
+from tests.support.reviews import review_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -30,3 +33,15 @@ def test_memory_under_load_is_limited_and_returned(tmp_path: Path) -> None:
 def test_memory_under_load_is_limited_with_mongodb(tmp_path: Path) -> None:
     peak, _ = memory_of_load(100_000, tmp_path, "mongodb", 0)
     assert peak <= 52
+
+
+def test_a_webhook_needs_little_memory_and_little_more_for_each_connection(tmp_path: Path) -> None:
+    body = review_of(pod())
+    with serving(tmp_path) as webhook, ExitStack() as connections:
+        # An API server keeps up to 25 connections open.
+        for number, ceiling_mib in ((CONNECTIONS, 28.5), (25 - CONNECTIONS, 30)):
+            clients = webhook.clients(number, body, rate=1000, seconds=2)
+            for client in clients:
+                connections.callback(client.close)
+            send(clients)
+            assert resident(webhook.pid) <= ceiling_mib

@@ -16,13 +16,16 @@ import tempfile
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http.client import HTTPSConnection
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
-from tests.support.processes import ENVIRON, eventually, memory, sidecar
+from tests.benchmarks.servers import as_in_image, compile_as_in_image
+from tests.support.processes import eventually, memory, sidecar
 from tests.support.reviews import review_of
 
 CONNECTIONS = 4
@@ -71,6 +74,10 @@ class Client(threading.Thread):
             self._connection.getresponse().read()
             self.latencies_s.append(time.perf_counter() - started_at)
 
+    def close(self) -> None:
+        """Close the connection, which stays open until then."""
+        self._connection.close()
+
 
 def send(clients: Sequence[Client]) -> list[float]:
     """Let all clients send, and print how long their requests took. Return the latencies in seconds."""
@@ -103,8 +110,23 @@ def anonymous(pid: int) -> float:
     return int(Path(f"/proc/{pid}/smaps_rollup").read_text().partition("Anonymous:")[2].split()[0]) / 1024
 
 
-def measure(folder: Path, rate: float, seconds: float) -> None:
-    """Start a webhook, ask it, and print what it took."""
+class Webhook(NamedTuple):
+    """A webhook that is running."""
+
+    pid: int
+    port: int
+    trust: ssl.SSLContext
+
+    def clients(self, number: int, body: bytes, rate: float, seconds: float) -> list[Client]:
+        """Return so many clients that together send so many reviews a second."""
+        connections = [HTTPSConnection("localhost", self.port, context=self.trust) for _ in range(number)]
+        return [Client(each, "/mutate", body, rate / number, seconds) for each in connections]
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Webhook]:
+    """Start a webhook with the environment of the image and of the manifests."""
+    compile_as_in_image()
     done = sidecar("webhook", "certs", "--service", "localhost", "--namespace", "x")
     (secret, _) = yaml.safe_load_all(done.stdout)
     for name, value in secret["data"].items():
@@ -116,27 +138,28 @@ def measure(folder: Path, rate: float, seconds: float) -> None:
     command += [f"--{name}={folder}/{file}" for name, file in (("cert", "tls.crt"), ("key", "tls.key"))]
     command += ["--settings", f"{folder}/settings.yaml"]
     log = folder / "log"
+    environ = {**as_in_image(folder), "MALLOC_ARENA_MAX": "1"}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=ENVIRON, stderr=output)
+        process = subprocess.Popen(command, env=environ, stderr=output)
     try:
         eventually(lambda: "mutate" in log.read_text(), "it has started")
-        port = int(log.read_text().rpartition("/mutate")[0].rpartition(":")[2])
-        body, idle = review_of(pod()), resident(process.pid)
-        clients = [
-            Client(HTTPSConnection("localhost", port, context=trust), "/mutate", body, rate / CONNECTIONS, seconds)
-            for _ in range(CONNECTIONS)
-        ]
-        before = cpu_s(process.pid)
-        latencies = send(clients)
-        spent = cpu_s(process.pid) - before
-        print(f"reviews of {len(body)} bytes; CPU for each: {1e6 * spent / len(latencies):.0f} µs", end="; ")
-        print(f"load of the machine: {os.getloadavg()[0]:.1f}")
-        peak = memory(process.pid) / 2**20
-        print(f"memory in MiB: idle {idle:.1f}, now {resident(process.pid):.1f}, peak {peak:.1f}, ", end="")
-        print(f"of it anonymous {anonymous(process.pid):.1f}")
+        yield Webhook(process.pid, int(log.read_text().rpartition("/mutate")[0].rpartition(":")[2]), trust)
     finally:
         process.kill()
         process.wait()
+
+
+def measure(webhook: Webhook, rate: float, seconds: float) -> None:
+    """Ask a webhook, and print what it took."""
+    body, idle = review_of(pod()), resident(webhook.pid)
+    before = cpu_s(webhook.pid)
+    latencies = send(webhook.clients(CONNECTIONS, body, rate, seconds))
+    spent = cpu_s(webhook.pid) - before
+    print(f"reviews of {len(body)} bytes; CPU for each: {1e6 * spent / len(latencies):.0f} µs", end="; ")
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
+    peak = memory(webhook.pid) / 2**20
+    print(f"memory in MiB: idle {idle:.1f}, now {resident(webhook.pid):.1f}, peak {peak:.1f}, ", end="")
+    print(f"of it anonymous {anonymous(webhook.pid):.1f}")
 
 
 if __name__ == "__main__":
@@ -144,5 +167,5 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=100)
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        measure(Path(directory), options.rate, options.seconds)
+    with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as webhook:
+        measure(webhook, options.rate, options.seconds)
