@@ -17,14 +17,16 @@ class Access:
 
     `hosts`: names that clients may use in addition to IP addresses and `localhost`. `token_file`: file with the token
     that clients must send as a bearer token or as the password of basic authentication. `certificate`: the files with
-    the certificate chain and the key. Raises `OSError` if a file cannot be used.
+    the certificate chain and the key. `client_authority`: file with the authority of the certificates that clients
+    may present. Raises `OSError` if a file cannot be used.
     """
 
     def __init__(
-        self, hosts: Sequence[str] = (), token_file: Path | None = None, certificate: tuple[Path, Path] | None = None
-    ) -> None:
+        self, hosts: Sequence[str] = (), token_file: Path | None = None, certificate: tuple[Path, Path] | None = None,
+        client_authority: Path | None = None,
+    ) -> None:  # fmt: skip
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._token_file, self._certificate = token_file, certificate
+        self._token_file, self._certificate, self._client_authority = token_file, certificate, client_authority
         self._stamp: tuple[int, ...] = ()
         if token_file is not None and not _token(token_file):
             raise OSError(0, f"{token_file} is empty; write the token into it")
@@ -67,7 +69,7 @@ class Access:
             # Called for each handshake, even if the client names no host. Files that cannot be used change nothing.
             nonlocal context
             with suppress(OSError):
-                if self._certificate and _file_stamps(self._certificate) != self._stamp:
+                if self._certificate and self._file_stamps(self._certificate) != self._stamp:
                     context = self._context(self._certificate)
             connection.context = context
 
@@ -75,7 +77,7 @@ class Access:
         return context
 
     def _context(self, files: tuple[Path, Path]) -> ssl.SSLContext:
-        stamp = _file_stamps(files)
+        stamp = self._file_stamps(files)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
@@ -83,8 +85,25 @@ class Access:
         except OSError as error:
             names = " and ".join(map(str, files))
             raise OSError(error.errno, f"{names} are not a certificate and its key: {error.strerror}") from None
+        if self._client_authority:
+            self._trust(context, self._client_authority)
         self._stamp = stamp
         return context
+
+    def _trust(self, context: ssl.SSLContext, authority: Path) -> None:
+        """Verify the certificates that clients present. A client without one may connect, such as a probe."""
+        try:
+            context.load_verify_locations(authority)
+        except ssl.SSLError as error:
+            raise OSError(
+                error.errno, f"{authority} is not the certificate of an authority: {error.reason}"
+            ) from None
+        context.verify_mode = ssl.CERT_OPTIONAL
+
+    def _file_stamps(self, certificate: tuple[Path, Path]) -> tuple[int, ...]:
+        files = (*certificate, *filter(None, (self._client_authority,)))
+        statuses = [file.stat() for file in files]
+        return tuple(part for status in statuses for part in (status.st_ino, status.st_mtime_ns, status.st_size))
 
 
 def _token(file: Path) -> bytes:
@@ -99,8 +118,3 @@ def _read_sent_token(authorization: str) -> bytes:
         with suppress(binascii.Error, ValueError):
             return b64decode(value, validate=True).partition(b":")[2]
     return b""
-
-
-def _file_stamps(files: tuple[Path, Path]) -> tuple[int, ...]:
-    statuses = [file.stat() for file in files]
-    return tuple(part for status in statuses for part in (status.st_ino, status.st_mtime_ns, status.st_size))

@@ -159,6 +159,7 @@ class HttpServer:
         try:
             async with asyncio.timeout(wait_s):
                 request = parse_request(await reader.readuntil(b"\r\n\r\n"))
+            request = request._replace(has_certificate=bool(writer.get_extra_info("peercert")))
             method = request.method
             self._keep_longest()
             if self._limits.body_bytes:

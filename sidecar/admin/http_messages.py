@@ -52,6 +52,9 @@ class HttpRequest(NamedTuple):
     body: bytes = b""
     """The body; empty if the server reads no bodies."""
 
+    has_certificate: bool = False
+    """Whether the client has presented a certificate that was verified."""
+
     @property
     def path(self) -> str:
         """The target without its query."""

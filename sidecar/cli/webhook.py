@@ -48,6 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="key of the certificate as PEM (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--client-ca", metavar="FILE", type=Path,
+        help="authority as PEM; a review is answered only if the client has a certificate of it; read again when it "
+        "changes",
+    )  # fmt: skip
+    parser.add_argument(
         "--manage-certificates", action="store_true",
         help="make and renew the certificate, with a Secret and a Lease; --cert and --key are written",
     )  # fmt: skip
@@ -82,7 +87,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     process = import_module("sidecar.webhook.process")
     service = process.ServiceName(options.service, options.namespace) if options.manage_certificates else None
-    process.serve(options.listen, (options.cert, options.key), options.settings, options.namespaces, service)
+    certificate = options.cert, options.key
+    process.serve(options.listen, certificate, options.settings, options.namespaces, service, options.client_ca)
     return 0
 
 

@@ -31,9 +31,11 @@ class ServiceName(NamedTuple):
 
 def serve(
     address: tuple[str, int], certificate: tuple[Path, Path], settings: Path | None, namespaces: Path | None,
-    service: ServiceName | None,
+    service: ServiceName | None, client_authority: Path | None,
 ) -> None:  # fmt: skip
     """Answer requests until a signal. `service`: None if the certificate comes from outside.
+
+    `client_authority`: None if the API server presents no certificate.
 
     Raise `ConfigurationError` if the webhook cannot start.
     """
@@ -51,12 +53,12 @@ def serve(
         if stops.shutdown.wait(_FIRST_CERTIFICATE_PERIOD_S):
             return
     try:
-        webhook = Webhook(address, certificate, files, clock, log.emit)
+        webhook = Webhook(address, certificate, files, clock, log.emit, client_authority)
     except OSError as error:
         reason = ": ".join(filter(None, (error.filename, error.strerror))) or str(error)
         raise ConfigurationError(
             f"cannot serve on {address[0] or '*'}:{address[1]}: {reason}", location="webhook",
-            hint="name a free port, and readable files of a certificate and its key",
+            hint="name a free port, and readable files of certificates and their key",
         ) from None  # fmt: skip
     gc.enable()
     gc.freeze()

@@ -39,16 +39,20 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[-a-z0-9])?")
 
 
 class Webhook:
-    """Answers the API server until `close`. Raises `OSError` if it cannot listen or the certificate is unusable."""
+    """Answers the API server until `close`. Raises `OSError` if it cannot listen or a certificate is unusable.
+
+    `client_authority`: file with the authority of the certificate that the API server presents. None: it presents
+    none, and anyone who reaches the port is answered.
+    """
 
     def __init__(
         self, address: tuple[str, int], certificate: tuple[Path, Path], settings: SettingsFiles, clock: Clock,
-        emit: Emit,
+        emit: Emit, client_authority: Path | None = None,
     ) -> None:  # fmt: skip
         self._certificate, self._settings, self._clock, self._emit = certificate[0], settings, clock, emit
         self._counters = WebhookCounters()
-        self._is_draining = False
-        tls = Access(certificate=certificate).tls()
+        self._is_draining, self._needs_certificate = False, client_authority is not None
+        tls = Access(certificate=certificate, client_authority=client_authority).tls()
         self._server = HttpServer(*address, self._answer, _LIMITS, tls, "webhook")
         self.port = self._server.port
         """The port that it listens on, even if the configured port is 0."""
@@ -105,6 +109,8 @@ class Webhook:
         started_at = self._clock.monotonic()
         if request.method != "POST":
             raise RequestRefused(405, "only POST is supported", {"Allow": "POST"})
+        if self._needs_certificate and not request.has_certificate:
+            raise RequestRefused(403, "present a certificate of the authority in --client-ca")
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise RequestRefused(415, "send an AdmissionReview as application/json")
         try:

@@ -28,14 +28,16 @@ JSON = {"Content-Type": "application/json"}
 class Running:
     """A webhook with certificates of a test authority, and a client that trusts it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, client_authority: Path | None = None) -> None:
         self.folder, self.authority = folder, trustme.CA()
         self.clock, self.events = ManualClock(datetime.now(UTC).timestamp()), list[Event]()
         self.issue(datetime.now(UTC) + timedelta(days=90))
         (folder / "settings.yaml").write_text("sink: elasticsearch://es:9200/logs\n")
         settings = SettingsFiles(folder / "settings.yaml", folder, lambda reason: None)
         certificate = (folder / "tls.crt", folder / "tls.key")
-        self.webhook = Webhook(("127.0.0.1", 0), certificate, settings, self.clock, self.events.append)
+        self.webhook = Webhook(
+            ("127.0.0.1", 0), certificate, settings, self.clock, self.events.append, client_authority
+        )  # fmt: skip
         self.trust = ssl.create_default_context()
         self.authority.configure_trust(self.trust)
 
@@ -209,6 +211,42 @@ def test_a_certificate_that_cannot_be_used_is_an_error_at_the_start(running: Run
     files = (running.folder / "tls.crt", running.folder / "tls.key")
     with pytest.raises(OSError, match="are not a certificate and its key"):
         Webhook(("127.0.0.1", 0), files, SettingsFiles(None, None, print), running.clock, running.events.append)
+
+
+def test_with_a_client_authority_only_its_clients_get_reviews(tmp_path: Path) -> None:
+    file, clients, others = tmp_path / "client-ca.crt", trustme.CA(), trustme.CA()
+    clients.cert_pem.write_to_path(file)
+    running = Running(tmp_path, file)
+    try:
+        assert running.ask("POST", "/mutate", review_of(POD), JSON).status == 403
+        assert running.ask("GET", "/livez").status == 200
+        assert 'invalid_requests_total{status="403"} 1' in running.metrics()
+        clients.issue_cert("kube-apiserver").configure_cert(running.trust)
+        assert "initContainers" in admitted(POD, ask_for_review(running))["spec"]
+        others.cert_pem.write_to_path(file)  # another authority is trusted without a restart
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            ask_for_review(running)
+        others.issue_cert("kube-apiserver").configure_cert(running.trust)
+        assert "initContainers" in admitted(POD, ask_for_review(running))["spec"]
+    finally:
+        running.webhook.close()
+
+
+def ask_for_review(running: Running) -> bytes:
+    """Return the answer to a review on a new connection."""
+    connection = running.connect()
+    try:
+        connection.request("POST", "/mutate", review_of(POD), JSON)
+        return connection.getresponse().read()
+    finally:
+        connection.close()
+
+
+def test_a_client_authority_that_cannot_be_used_is_an_error_at_the_start(tmp_path: Path) -> None:
+    for content in ("", "no certificate"):
+        (tmp_path / "client-ca.crt").write_text(content)
+        with pytest.raises(OSError, match=r"client-ca\.crt is not the certificate of an authority"):
+            Running(tmp_path, tmp_path / "client-ca.crt")
 
 
 def test_without_a_host_both_kinds_of_addresses_are_served(running: Running) -> None:

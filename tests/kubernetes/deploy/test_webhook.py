@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
+import trustme
 import yaml
 
 from sidecar import __version__
@@ -20,6 +22,7 @@ from tests.kubernetes.deploy.podcheck import Object
 ROOT = Path(__file__).parents[3]
 BASE = ROOT / "deploy" / "webhook" / "base"
 CHART = ROOT / "deploy" / "helm" / "log-sidecar-webhook"
+GUIDE = ROOT / "docs" / "how-to" / "webhook.md"
 VERSIONS = [f"1.{minor}" for minor in range(30, 38)]  # matchConditions are stable since 1.30
 RENDERED = (
     "kustomize base", "kustomize cert-manager", "kustomize self-managed", "helm cert-manager", "helm secret",
@@ -216,6 +219,27 @@ def test_the_operator_of_prometheus_finds_the_webhook_and_its_alerts(source: str
     assert rules["spec"] == yaml.safe_load((CHART / "rules.yaml").read_text())
     for item in (monitor, rules):
         assert item["metadata"]["labels"]["release"] == "prometheus"
+
+
+def test_the_chart_lets_only_some_clients_connect_and_ask(tmp_path: Path) -> None:
+    (page,) = re.findall(r"```yaml\n# values.yaml of the chart\n(networkPolicy:.*?)```", GUIDE.read_text(), re.DOTALL)
+    (tmp_path / "values.yaml").write_text(page)
+    (tmp_path / "client-ca.crt").write_bytes(trustme.CA().cert_pem.bytes())
+    done = helm(
+        "template", "x", str(CHART), f"--values={tmp_path}/values.yaml",
+        f"--set-file=clientCa={tmp_path}/client-ca.crt",
+    )  # fmt: skip
+    items = list(yaml.safe_load_all(done.stdout))
+    policy = one(items, "NetworkPolicy")["spec"]["ingress"]
+    assert policy == [
+        {"from": yaml.safe_load(page)["networkPolicy"]["from"], "ports": [{"port": 8443, "protocol": "TCP"}]}
+    ]
+    (container,) = one(items, "Deployment")["spec"]["template"]["spec"]["containers"]
+    (file,) = [Path(each.partition("=")[2]) for each in container["args"] if each.startswith("--client-ca=")]
+    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == str(file.parent)]
+    (stored,) = [item for item in items if item["metadata"]["name"].endswith("-settings")]
+    assert mount["name"] == "settings"
+    assert stored["data"][file.name].strip() == (tmp_path / "client-ca.crt").read_text().strip()
 
 
 def test_the_chart_has_the_version_of_the_sidecar() -> None:

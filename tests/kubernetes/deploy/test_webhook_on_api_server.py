@@ -1,6 +1,7 @@
 """The webhook and a real API server: decisions, neighbours, renewals of the certificate, the change of the holder.
 
-Two replicas run in this process, with the rights that `deploy/webhook/self-managed` gives them.
+Two replicas run in this process, with the rights that `deploy/webhook/self-managed` gives them. They answer only the
+API server, which presents a certificate.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import ssl
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPSConnection
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -36,6 +39,7 @@ from tests.kubernetes.cluster.manifests import SIDECAR, SIDECAR_IMAGE
 from tests.kubernetes.neighbours import Change, as_neighbour_sees, neighbour, strip_restart_policy
 from tests.support.json_patch import apply_patch
 from tests.support.pods import TABLE, pod, pods
+from tests.support.reviews import review_of
 from tests.support.servers.kube_apiserver import WEBHOOK_TOKEN
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -54,6 +58,7 @@ class Replica:
     def __init__(self, cluster: Cluster, folder: Path, clock: ManualClock) -> None:
         folder.mkdir()
         self._files = (folder / "tls.crt", folder / "tls.key")
+        self._client_authority = cluster.home / "admission/client-ca.crt"
         self._settings, self._clock = folder / "settings.yaml", clock
         self._settings.write_text(
             f"sink: {SETTINGS.sink}\nimage: {SETTINGS.image}\nimage_pull_policy: {SETTINGS.image_pull_policy}\n"
@@ -76,7 +81,9 @@ class Replica:
     def serve(self) -> Webhook:
         """Answer at a port of this machine. Every request comes on a new connection, so that it sees new files."""
         files = SettingsFiles(self._settings, None, print)
-        webhook = Webhook(("127.0.0.1", 0), self._files, files, self._clock, self.events.append)
+        webhook = Webhook(
+            ("127.0.0.1", 0), self._files, files, self._clock, self.events.append, self._client_authority
+        )  # fmt: skip
         webhook.drain()
         return webhook
 
@@ -125,6 +132,17 @@ class Installation:
     def close(self) -> None:
         for webhook in self._webhooks:
             webhook.close()
+
+    def ask(self, body: bytes) -> tuple[int, bytes]:
+        """The answer to a client of the webhook that is not the API server."""
+        trust = ssl.create_default_context(cadata=self.trusted())
+        trust.check_hostname = False
+        connection = HTTPSConnection("127.0.0.1", self._webhooks[0].port, context=trust, timeout=20)
+        connection.request("POST", "/mutate", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = response.read()
+        connection.close()
+        return response.status, answer
 
     def unanswered(self) -> list[str]:
         """The replicas that the API server cannot ask, so that Pods start without the sidecar."""
@@ -185,6 +203,13 @@ def test_each_row_of_the_table_is_decided_as_by_inject(installed: Installation) 
 @settings(max_examples=60, deadline=None, database=None, phases=[Phase.generate])
 def test_any_pod_is_decided_as_by_inject(installed: Installation, item: Object) -> None:
     compare(installed, as_accepted(item))
+
+
+def test_a_client_that_is_not_the_api_server_learns_nothing_about_a_namespace(installed: Installation) -> None:
+    assert image_of(installed.cluster.admit(CHOSEN, pod()).pod)
+    status, answer = installed.ask(review_of(pod(), namespace=CHOSEN))
+    assert status == 403
+    assert b"elasticsearch" not in answer
 
 
 def test_a_pod_says_why_it_has_no_sidecar(installed: Installation) -> None:

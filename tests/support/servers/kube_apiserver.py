@@ -12,7 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import trustme
+import yaml
 
+from tests.support.page_commands import read_commands
 from tests.support.servers import ComponentMissing
 from tests.support.servers.go_programs import KUBE_APISERVER
 from tests.support.servers.java_servers import free_port
@@ -20,6 +22,8 @@ from tests.support.servers.java_servers import free_port
 TOKEN = "token-of-the-administrator"
 WEBHOOK_TOKEN = "token-of-the-webhook"
 """Of the service account in `deploy/webhook/self-managed`, which no controller makes a token for."""
+
+_GUIDE = Path(__file__).parents[3] / "docs/how-to/webhook.md"
 
 _TOKENS = f"""\
 {TOKEN},admin,admin,"system:masters"
@@ -37,11 +41,16 @@ current-context: x
 
 @contextmanager
 def running() -> Iterator[Path]:
-    """Yield a folder with `conf/admin.kubeconfig` and `pki/ca.crt`, as the node of the cluster tests has them."""
+    """Yield a folder with `conf/admin.kubeconfig` and `pki/ca.crt`, as the node of the cluster tests has them.
+
+    The API server presents a certificate to webhooks, as the guide configures it; `admission/client-ca.crt` is its
+    authority.
+    """
     program = KUBE_APISERVER.found()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, port, etcd, peer = Path(name), free_port(), free_port(), free_port()
         _write_secrets(folder, port)
+        _write_client_certificate(folder / "admission")
         address, peers = f"http://127.0.0.1:{etcd}", f"http://127.0.0.1:{peer}"
         log = stack.enter_context((folder / "log").open("wb"))
         commands = {
@@ -58,6 +67,7 @@ def running() -> Iterator[Path]:
                 f"--service-account-key-file={folder}/pki/server.key",
                 f"--service-account-signing-key-file={folder}/pki/server.key",
                 "--service-cluster-ip-range=10.96.0.0/24", "--endpoint-reconciler-type=none",
+                f"--admission-control-config-file={folder}/admission/admission.yaml",
             ],
         }  # fmt: skip
         for component, flags in commands.items():
@@ -82,6 +92,18 @@ def _write_secrets(folder: Path, port: int) -> None:
     (folder / "pki/tokens.csv").write_text(_TOKENS)
     kubeconfig = _KUBECONFIG.format(port=port, folder=folder, token=TOKEN)
     (folder / "conf/admin.kubeconfig").write_text(kubeconfig)
+
+
+def _write_client_certificate(folder: Path) -> None:
+    """Run the commands of the guide. The webhooks of tests have other ports, which belong to the name of the user."""
+    folder.mkdir()
+    section = "Let only the API server ask"
+    for command in (each.text for each in read_commands(_GUIDE) if each.section == section):
+        script = command.replace("/etc/kubernetes/admission", str(folder))
+        subprocess.run(["sh", "-ec", script], cwd=folder, check=True, capture_output=True)
+    kubeconfig = yaml.safe_load((folder / "kubeconfig.yaml").read_text())
+    (user,) = kubeconfig["users"]
+    (folder / "kubeconfig.yaml").write_text(yaml.safe_dump({**kubeconfig, "users": [{**user, "name": "*"}]}))
 
 
 def _wait(folder: Path, port: int, process: subprocess.Popen[bytes]) -> None:
