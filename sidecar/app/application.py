@@ -50,8 +50,8 @@ class RunRequest(msgspec.Struct, frozen=True):
     options: Callable[[], RunOptions]
     """Loads the options of the run. Raises `ConfigurationError`."""
 
-    config: Path | None
-    """The configuration file, if there is one."""
+    watched: tuple[Path, ...]
+    """The configuration file and the directory of secrets, if there are any: a change is a reason to reload."""
 
     state_dir: Callable[[], Path]
     """Returns the directory in which a sidecar without valid settings opens its socket."""
@@ -87,7 +87,7 @@ def run_parked(problem: str) -> int:
     def state_dir() -> Path:
         return find_state_directory(None, os.environ)
 
-    return run(RunRequest(refuse, lambda: RunOptions(NoExitRule(), Pod()), None, state_dir, park=True))
+    return run(RunRequest(refuse, lambda: RunOptions(NoExitRule(), Pod()), (), state_dir, park=True))
 
 
 class Application:
@@ -100,7 +100,7 @@ class Application:
         self._stop = StopRequests(self._clock)
         self._heartbeats = Heartbeats(self._clock)
         self._health = Health(self._heartbeats)
-        self._reloader = ConfigReloader(request.load, request.config, self._stop.reload, self._clock, self._log.emit)
+        self._reloader = ConfigReloader(request.load, request.watched, self._stop.reload, self._clock, self._log.emit)
         self._endpoints = Endpoints(self._health, self._reloader, hostname(os.environ), self._clock, self._log.emit)
 
     def run(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,21 @@ from sidecar.telemetry.snapshot import ConfigurationStatus
 class ConfigReloader:
     """Reloads the settings, and tracks the status of the configuration.
 
-    `load` reads the settings from all sources. `file` is watched for changes. `request` is set to request a reload.
+    `load` reads the settings from all sources. `watched`: files and directories whose change is a reason to reload.
+    `request` is set to request a reload.
     """
 
     def __init__(
         self,
         load: Callable[[], CheckedSettings],
-        file: Path | None,
+        watched: Iterable[Path],
         request: Request,
         clock: Clock,
         emit: events.Emit,
     ) -> None:
         self._load, self._request = load, request
         self._clock, self._emit = clock, emit
-        self._watch = ConfigFileWatch(file, clock)
+        self._watches = [ConfigFileWatch(path, clock) for path in watched]
         self._state_dir = Path()
         self.status = ConfigurationStatus("", clock.now())
         self.masked: Mapping[str, Any] = {}
@@ -48,8 +49,9 @@ class ConfigReloader:
         return checked
 
     def is_due(self) -> bool:
-        """Return whether the file has changed or a reload was requested since the last call."""
-        is_due = self._watch.has_changed() or self._request.is_set()
+        """Return whether a file has changed or a reload was requested since the last call."""
+        changed = [watch for watch in self._watches if watch.has_changed()]
+        is_due = bool(changed) or self._request.is_set()
         if is_due:
             self._request.clear()
         return is_due

@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from importlib import import_module
+from pathlib import Path
 
 from sidecar.app import application
 from sidecar.app.application import RunRequest
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace, settings: SettingsProcess | None) -> int:
             RunRequest(
                 load=lambda: decode_checked(settings.read()) if settings else _load(options),
                 options=lambda: _run_options(options, progress, source),
-                config=find_config_file(options),
+                watched=_watched(options),
                 state_dir=lambda: find_state_directory(options.state_dir, os.environ),
                 strict=options.strict_exit or source is not None,
                 park=should_park(options.on_config_error),
@@ -52,6 +53,11 @@ def run(options: argparse.Namespace, settings: SettingsProcess | None) -> int:
             put_error(f"{source.problem}; the rest was not shipped: set TMPDIR to a directory with free space")
             return code or EXIT_UNDELIVERED
         return code
+
+
+def _watched(options: argparse.Namespace) -> tuple[Path, ...]:
+    secrets = os.environ.get("SIDECAR_SECRETS_DIR")
+    return tuple(filter(None, (find_config_file(options), Path(secrets) if secrets else None)))
 
 
 def should_park(option: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Notices that the configuration file has changed."""
+"""Notices that the configuration file, or the directory of a mounted Secret, has changed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _CHECK_INTERVAL_S = 1.0
 
 
 class ConfigFileWatch:
-    """Notices that the configuration file changed, by its inode, time and size. Links are followed.
+    """Notices that a file or directory changed, by its inode, time and size. Links are followed.
 
-    Kubernetes replaces a ConfigMap by changing the link `..data` in its directory; an editor writes or renames a
-    file.
+    Kubernetes replaces a ConfigMap or Secret by changing the link `..data` in its directory; an editor writes or
+    renames a file.
     """
 
-    def __init__(self, file: Path | None, clock: Clock) -> None:
+    def __init__(self, file: Path, clock: Clock) -> None:
         self._file, self._clock = file, clock
         self._reported = self._last = self._stamp()
         self._checked_at = clock.monotonic()
@@ -24,7 +24,7 @@ class ConfigFileWatch:
     def has_changed(self) -> bool:
         """Return whether the file has changed since the last call that returned True, and was stable for a second."""
         now = self._clock.monotonic()
-        if self._file is None or now - self._checked_at < _CHECK_INTERVAL_S:
+        if now - self._checked_at < _CHECK_INTERVAL_S:
             return False
         self._checked_at = now
         stamp = self._stamp()
@@ -36,7 +36,7 @@ class ConfigFileWatch:
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            status = self._file.stat() if self._file else None
+            status = self._file.stat()
         except OSError:
             return None
-        return (status.st_ino, status.st_mtime_ns, status.st_size) if status else None
+        return status.st_ino, status.st_mtime_ns, status.st_size

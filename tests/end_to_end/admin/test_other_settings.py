@@ -99,3 +99,16 @@ def test_metrics_go_to_another_receiver_and_to_none(tmp_path: Path) -> None:
             here.change(process, log_level="info")
             eventually(second.is_left_alone, "nothing is sent any more")
             assert ended(process) == 0
+
+
+@pytest.mark.slow
+def test_a_secret_that_arrives_later_is_read_without_a_restart(tmp_path: Path) -> None:
+    here, secrets = Reloading(tmp_path), tmp_path / "secrets"
+    secrets.mkdir()
+    here.says()
+    config = ("--config", str(here.config))
+    with running(tmp_path / "own.log", *config, SIDECAR_SECRETS_DIR=str(secrets)) as process:
+        eventually(lambda: here.heard("started") == 1, "it has started")
+        (secrets / "LOG_LEVEL").write_text("debug")
+        eventually(lambda: here.heard("reloaded") == 1, "it has the setting of the Secret")
+        assert ended(process) == 0

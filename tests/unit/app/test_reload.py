@@ -22,11 +22,13 @@ class Reloading:
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, folder / "sidecar.yaml"
         self.file.write_text("one")
+        self.secrets = folder / "secrets"
+        self.secrets.mkdir()
         self.answer: Callable[[], CheckedSettings] = lambda: describe_settings(build_settings(folder), None)
         self.clock, self.emitted = ManualClock(), list[Event]()
         self.request = StopRequests(self.clock).reload
         self.reloader = ConfigReloader(
-            lambda: self.answer(), self.file, self.request, self.clock, self.emitted.append
+            lambda: self.answer(), (self.file, self.secrets), self.request, self.clock, self.emitted.append
         )
         self.current = self.reloader.load()
 
@@ -56,6 +58,17 @@ def test_nothing_is_read_without_a_request_or_a_change(here: Reloading) -> None:
 def test_a_changed_file_is_read_when_it_no_longer_changes(here: Reloading) -> None:
     here.answer = here.changed
     here.file.write_text("two two")
+    assert here.poll() is None, "it may be half written"
+    assert here.poll() == here.changed()
+    assert here.poll() is None
+
+
+def test_a_new_secret_is_read(here: Reloading) -> None:
+    here.answer = here.changed
+    # As Kubernetes updates a mounted Secret.
+    (here.secrets / "..2").mkdir()
+    (here.secrets / "..data_tmp").symlink_to("..2")
+    (here.secrets / "..data_tmp").rename(here.secrets / "..data")
     assert here.poll() is None, "it may be half written"
     assert here.poll() == here.changed()
     assert here.poll() is None
