@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sidecar.inject import names
@@ -36,8 +37,6 @@ def has_token(spec: Object) -> bool:
 
 def build_container(spec: Object, options: InjectionSettings, access: LogAccess) -> Object:
     """Return the container of the sidecar for this Pod."""
-    resources = options.resources()
-    limits = {"limits": dict(resources.limits)} if resources.limits else {}
     return {
         "name": names.CONTAINER,
         "image": options.image,
@@ -49,11 +48,12 @@ def build_container(spec: Object, options: InjectionSettings, access: LogAccess)
             "periodSeconds": PROBE_PERIOD_S,
             "timeoutSeconds": 10,
         },
-        "resources": {"requests": dict(resources.requests), **limits},
+        "resources": _resources(spec, options.resources().requests, options.resources().limits),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "runAsNonRoot": True,
             **_user(spec, options, access),
+            **_selinux(spec, access),
             "readOnlyRootFilesystem": True,
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -61,6 +61,25 @@ def build_container(spec: Object, options: InjectionSettings, access: LogAccess)
         },
         "volumeMounts": [*access.mounts, *_own_mounts(spec, options)],
     }
+
+
+def has_resources(spec: Object) -> bool:
+    """Return whether the Pod itself has requests or limits, which all its containers share."""
+    resources = spec.get("resources") or {}
+    return bool(resources.get("requests") or resources.get("limits"))
+
+
+def _resources(spec: Object, requests: Mapping[str, str], limits: Mapping[str, str]) -> Object:
+    """Return the resources of a container. Kubernetes refuses a Pod whose containers request more than the Pod."""
+    if has_resources(spec):
+        requests, limits = requests_beside_pod(requests), {}
+    amounts = {"requests": dict(requests), "limits": dict(limits)}
+    return {kind: values for kind, values in amounts.items() if values}
+
+
+def requests_beside_pod(requests: Mapping[str, str]) -> dict[str, str]:
+    """Return the requests that a Pod with resources cannot have itself."""
+    return {name: amount for name, amount in requests.items() if name == "ephemeral-storage"}
 
 
 def _own_mounts(spec: Object, options: InjectionSettings) -> list[Object]:
@@ -94,9 +113,14 @@ def _environment(spec: Object, options: InjectionSettings, access: LogAccess) ->
     if len(access.pipelines) == 1:
         values["CONTAINER_NAME"] = next(iter(access.pipelines))
     return [
-        *({"name": name, "value": value} for name, value in values.items()),
+        *({"name": name, "value": escape(value)} for name, value in values.items()),
         *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in names.FIELDS.items()),
     ]
+
+
+def escape(text: str) -> str:
+    """Return a text as the value of a variable, in which Kubernetes replaces `$(NAME)` and `$$`."""
+    return text.replace("$", "$$")
 
 
 def _configuration(options: InjectionSettings, access: LogAccess) -> dict[str, str]:
@@ -105,7 +129,7 @@ def _configuration(options: InjectionSettings, access: LogAccess) -> dict[str, s
     if options.secret:
         values["SIDECAR_SECRETS_DIR"] = "/etc/sidecar-secret"
     for container, globs in access.pipelines.items():
-        prefix = f"SIDECAR_PIPELINES__{re.sub('[^A-Z0-9]', '_', container.upper())}"
+        prefix = f"SIDECAR_PIPELINES__{re.sub('[^A-Z0-9]+', '_', container.upper())}"
         transforms: list[Any] = ["kubernetes"]
         if len(access.pipelines) > 1:
             transforms.append({"add": {"kubernetes.container.name": container}})
@@ -141,6 +165,12 @@ def _user(spec: Object, options: InjectionSettings, access: LogAccess) -> Object
     return {"runAsUser": user, **({"runAsGroup": group} if group else {})}
 
 
+def _selinux(spec: Object, access: LogAccess) -> Object:
+    """Return the SELinux label of the application's container. The files that it writes may have the same one."""
+    label = (_application(spec, access).get("securityContext") or {}).get("seLinuxOptions")
+    return {"seLinuxOptions": dict(label)} if label else {}
+
+
 def user_cautions(spec: Object, options: InjectionSettings, access: LogAccess) -> list[Note]:
     """Return a caution if the sidecar may run as a user who cannot read the logs."""
     if options.platform == "openshift" or (spec.get("securityContext") or {}).get("fsGroup"):
@@ -172,7 +202,7 @@ def build_copier(spec: Object, share: Share, index: int) -> Object:
         "image": application.get("image", ""),
         **({"imagePullPolicy": application["imagePullPolicy"]} if "imagePullPolicy" in application else {}),
         "command": ["sh", "-c", _COPY, "sh", share.path, _COPY_DIRECTORY],
-        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+        "resources": _resources(spec, {"cpu": "10m", "memory": "16Mi"}, {"memory": "64Mi"}),
         **({"securityContext": context} if context else {}),
         "volumeMounts": [{"name": share.volume, "mountPath": _COPY_DIRECTORY}],
     }

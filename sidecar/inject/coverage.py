@@ -12,6 +12,7 @@ from sidecar.errors import ConfigurationError
 from sidecar.inject import names
 from sidecar.inject.annotations import MAX_LENGTH, directory_of, globs_by_container
 from sidecar.inject.cel import choose, list_of, quote, raw
+from sidecar.inject.container import escape
 from sidecar.inject.logs import NOT_WRITABLE, SYSTEM_DIRECTORIES, SYSTEM_TREES, outermost
 from sidecar.inject.reasons import RefusalReason
 from sidecar.inject.settings import MAY_BE_ALLOWED, PROFILES, InjectionSettings
@@ -22,13 +23,13 @@ _READ = ("logs", "profile", "parser")
 APPLICATION = "object.spec.containers[variables.index]"
 """The container whose logs are read."""
 
-_FIRST = "object.spec.containers[0].name"
+_FIRST = "variables.first"
 _ELSEWHERE = "; use sidecar inject or the webhook"
 
-_ENTRY = raw(r"^([a-z0-9-]+:)?/[!#-+\-.-\[\]-~]*$")
-"""One glob of printable ASCII, without comma, quote and backslash, with an optional container."""
+_ENTRY = raw(r"^([a-z0-9-]+:)?/[!#%-+\-.-\[\]-~]*$")
+"""One glob of printable ASCII, without comma, quote, dollar and backslash, with an optional container."""
 
-_UNUSUAL_PATH = raw(r"//|/\.\.?(/|$)|/$")
+_UNUSUAL_PATH = raw(r"^[^/]|//|/\.\.?(/|$)|/$")
 _UNUSUAL_GLOB = raw(r"//|/\.\.?(/|$)")
 _FIXED_DIRECTORIES = raw(r"^/([^/*?\[{]+/)*")
 
@@ -43,10 +44,23 @@ def log_variables(settings: InjectionSettings) -> Variables:
     """
     container, directory, globs = _place(settings)
     default = quote(container) if container else _FIRST
+    preferred = quote(names.DEFAULT_CONTAINER)
+    all_containers = "object.spec.containers.map(c, c.name)"
     return {
         "annotations": "has(object.metadata.annotations) ? object.metadata.annotations : {}",
         "volumes": "has(object.spec.volumes) ? object.spec.volumes : []",
         "inits": "has(object.spec.initContainers) ? object.spec.initContainers : []",
+        "applications": f"{all_containers}.filter(n, !(n in {list_of(names.MESH_PROXIES)}))",
+        "first": choose(
+            [
+                (
+                    f"{preferred} in variables.annotations &&\n"
+                    f"  variables.annotations[{preferred}] in variables.applications",
+                    f"variables.annotations[{preferred}]",
+                )
+            ],
+            f"(variables.applications + {all_containers})[0]",
+        ),
         "logs": _annotation("logs", "", settings),
         "glob": choose(
             [('variables.logs.startsWith("/")', "variables.logs")],
@@ -61,7 +75,7 @@ def log_variables(settings: InjectionSettings) -> Variables:
             [('variables.logs == ""', quote(directory)), ("size(variables.fixed) < 2", '"/"')],
             "variables.fixed.substring(0, size(variables.fixed) - 1)",
         ),
-        "globs": f"""variables.logs == "" ? {quote(json.dumps(globs))} : "[\\"" + variables.glob + "\\"]\"""",
+        "globs": f"""variables.logs == "" ? {quote(escape(json.dumps(globs)))} : "[\\"" + variables.glob + "\\"]\"""",
         "index": "object.spec.containers.map(c, c.name).indexOf(variables.container)",
         "mounts": choose(
             [(f"variables.index < 0 || !has({APPLICATION}.volumeMounts)", "[]")], f"{APPLICATION}.volumeMounts"
@@ -125,6 +139,10 @@ def _reasons(settings: InjectionSettings) -> list[tuple[str, str]]:
         (f"!(variables.profile in {list_of(PROFILES | settings.profiles)})", _refusal(RefusalReason.E_ANNOTATION)),
         (f"!variables.parser.matches({raw('^[a-z0-9_]+(,[a-z0-9_]+)*$')})", _refusal(RefusalReason.E_ANNOTATION)),
         ("variables.index < 0", _refusal(RefusalReason.E_NO_CONTAINER)),
+        (
+            'variables.container.contains("--")',
+            quote(f"the name of the container has two hyphens in a row{_ELSEWHERE}"),
+        ),
         (
             f"variables.mounts.exists(m, m.mountPath.matches({_UNUSUAL_PATH}))",
             quote(f"a mount path has a form that the policy cannot compare{_ELSEWHERE}"),

@@ -94,6 +94,18 @@ class LogAccess:
         ]
 
 
+def default_container(pod: Object) -> str:
+    """Return the container whose logs are meant where none is named.
+
+    It is the default container of kubectl, or the first one. Neither is the proxy of a service mesh, which another
+    webhook may have put first.
+    """
+    containers: list[str] = [container["name"] for container in pod["spec"]["containers"]]
+    applications = [name for name in containers if name not in names.MESH_PROXIES] or containers
+    default = ((pod.get("metadata") or {}).get("annotations") or {}).get(names.DEFAULT_CONTAINER)
+    return next((name for name in applications if name == default), applications[0])
+
+
 def share_logs(spec: Object, globs: Iterable[tuple[str, list[str]]], settings: InjectionSettings) -> LogAccess:
     """Return how the sidecar sees the files of these globs. Raise Refused if it cannot."""
     containers = {container["name"]: container for container in spec["containers"]}
@@ -219,8 +231,8 @@ def _join(directories: list[str]) -> list[str]:
 
 
 def normal(path: str) -> str:
-    """Return an absolute path without a slash at its end."""
-    return posixpath.normpath(path) if path != "/" else "/"
+    """Return a path without a slash at its end. Kubernetes reads paths of containers from the root."""
+    return posixpath.normpath(f"/{path.lstrip('/')}")
 
 
 def is_below(path: str, directory: str) -> bool:

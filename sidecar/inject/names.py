@@ -22,6 +22,10 @@ INJECTED = "log-sidecar/injected"
 INJECTION = "log-sidecar/injection"
 EVICTABLE = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+MESH_PROXIES = ("istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane", "envoy")
+"""Native sidecars that the sidecar starts after, so that its last batch has a network when the Pod ends."""
+
 FIELDS = {
     "POD_NAME": "metadata.name",
     "POD_NAMESPACE": "metadata.namespace",

@@ -10,15 +10,20 @@ import msgspec
 from sidecar.inject import names
 from sidecar.inject.addition import Addition, Insertion, Object, Path, apply
 from sidecar.inject.annotations import globs_by_container, resolve, wants_sidecar
-from sidecar.inject.container import build_container, build_copier, default_grace, has_token, user_cautions
-from sidecar.inject.logs import LogAccess, share_logs
+from sidecar.inject.container import (
+    build_container,
+    build_copier,
+    default_grace,
+    has_resources,
+    has_token,
+    user_cautions,
+)
+from sidecar.inject.logs import LogAccess, default_container, share_logs
+from sidecar.inject.quantities import parse_quantity
 from sidecar.inject.reasons import Caution, Note, RefusalReason, Refused
 from sidecar.inject.settings import InjectionSettings, sink_with_suffix
 from sidecar.inject.shape import check_shape
 from sidecar.inject.stamp import build_stamp, read_stamp
-
-MESH_PROXIES = ("istio-proxy", "linkerd-proxy", "kuma-sidecar", "consul-dataplane", "envoy")
-"""Native sidecars that the sidecar starts after, so that its last batch has a network when the Pod ends."""
 
 MIN_GRACE_S = 10
 """Grace period below which a caution is given."""
@@ -49,7 +54,7 @@ def _plan(pod: Object, settings: InjectionSettings, labels: Object) -> Addition:
         raise Refused(RefusalReason.E_NO_SINK, "set sink or config_map in the settings")
     options = with_target(options)
     _check_exit(spec, options)
-    globs = list(globs_by_container(options.logs, spec["containers"][0]["name"]))
+    globs = list(globs_by_container(options.logs, default_container(pod)))
     access = share_logs(spec, globs, options)
     volumes = build_volumes(spec, options, access)
     annotations, evictable = _evictable(pod, volumes)
@@ -114,6 +119,11 @@ def _cautions(spec: Object, options: InjectionSettings) -> Iterator[Note]:
     grace = default_grace(spec)
     if grace < MIN_GRACE_S:
         yield Note(Caution.W_GRACE, f"terminationGracePeriodSeconds is {grace}; use at least {MIN_GRACE_S}")
+    if has_resources(spec):
+        wanted = ", ".join(f"{name} {amount}" for name, amount in sorted(options.resources().requests.items()))
+        yield Note(Caution.W_POD_RESOURCES, f"the sidecar shares spec.resources; they need {wanted} more")
+    elif _is_guaranteed(spec):
+        yield Note(Caution.W_QOS, "the Pod becomes Burstable: it is evicted earlier, and gets no exclusive CPUs")
     if spec.get("hostNetwork"):
         yield Note(Caution.W_HOSTNET, "ports of the sidecar are ports of the node")
     image = options.image.rpartition("/")[2]
@@ -124,6 +134,21 @@ def _cautions(spec: Object, options: InjectionSettings) -> Iterator[Note]:
             yield Note(Caution.W_PROCESSES, "shareProcessNamespace is switched on for the rule app-exits")
         if spec.get("restartPolicy") == "OnFailure":
             yield Note(Caution.W_ONFAILURE, "the Job completes 330 seconds after the application; use mode native")
+
+
+def _is_guaranteed(spec: Object) -> bool:
+    """Return whether the Pod has the QoS class Guaranteed without the sidecar."""
+    return all(map(_has_fixed_resources, [*(spec.get("initContainers") or []), *spec["containers"]]))
+
+
+def _has_fixed_resources(container: Object) -> bool:
+    """Return whether a container requests what its limits are. Kubernetes takes the limit for a missing request."""
+    resources = container.get("resources") or {}
+    limits, requests = (resources.get(kind) or {} for kind in ("limits", "requests"))
+    return all(
+        name in limits and parse_quantity(str(requests.get(name, limits[name]))) == parse_quantity(str(limits[name]))
+        for name in ("cpu", "memory")
+    )
 
 
 def _insertions(
@@ -162,7 +187,7 @@ def _grow(parent: Object, path: Path, key: str, items: list[Object], at: int | N
 def _position(spec: Object) -> int:
     """Return where the sidecar starts: first, but after the proxy of a service mesh."""
     inits = spec.get("initContainers") or []
-    proxies = [index for index, container in enumerate(inits) if container["name"] in MESH_PROXIES]
+    proxies = [index for index, container in enumerate(inits) if container["name"] in names.MESH_PROXIES]
     return proxies[-1] + 1 if proxies else 0
 
 
@@ -175,15 +200,18 @@ def secret_mode(spec: Object) -> int:
 
 
 def build_volumes(spec: Object, options: InjectionSettings, access: LogAccess) -> list[Object]:
-    """Return the volumes that the Pod gets: those for new log directories come first."""
+    """Return the volumes that the Pod gets: those for new log directories come first.
+
+    A ConfigMap or Secret that is missing must not keep the application from starting. The sidecar waits for it.
+    """
     volumes: list[Object] = [
         {"name": name, "emptyDir": {"sizeLimit": options.volume_size}} for name in access.new_volumes()
     ]
     volumes.append({"name": names.STATE, "emptyDir": {"sizeLimit": options.state_size}})
     if options.config_map:
-        volumes.append({"name": names.CONFIG, "configMap": {"name": options.config_map}})
+        volumes.append({"name": names.CONFIG, "configMap": {"name": options.config_map, "optional": True}})
     if options.secret:
-        secret = {"secretName": options.secret, "defaultMode": secret_mode(spec)}
+        secret = {"secretName": options.secret, "defaultMode": secret_mode(spec), "optional": True}
         volumes.append({"name": names.SECRET, "secret": secret})
     labels = {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
     volumes.append({"name": names.PODINFO, "downwardAPI": {"items": [labels]}})

@@ -13,11 +13,11 @@ import msgspec
 from sidecar.inject import names
 from sidecar.inject.addition import Object
 from sidecar.inject.cel import CelWriter, choose, list_of, quote
-from sidecar.inject.container import DEFAULT_GRACE_S, USER_ID, build_container
+from sidecar.inject.container import DEFAULT_GRACE_S, USER_ID, build_container, requests_beside_pod
 from sidecar.inject.coverage import APPLICATION, Variables
 from sidecar.inject.logs import LogAccess, Share
-from sidecar.inject.plan import MESH_PROXIES, build_volumes, secret_mode
-from sidecar.inject.settings import PROFILES, InjectionSettings
+from sidecar.inject.plan import build_volumes, secret_mode
+from sidecar.inject.settings import PROFILES, InjectionSettings, Resources
 
 _CONTAINER, _VOLUME, _PATH, _GLOBS = "zzcontainerzz", "zzvolumezz", "/zzpathzz", "zzglobszz"
 _GRACE, _USER, _PARSER, _AMOUNTS = "zzgracezz", "zzuserzz", "zzparserzz", "zzamountszz"
@@ -49,7 +49,7 @@ def pod_variables(settings: InjectionSettings) -> Variables:
     group = f"{_effective('runAsUser')} == 0 ? {USER_ID} : {_effective('runAsGroup')}"
     return {
         "names": "variables.inits.map(c, c.name)",
-        "position": f"string({list_of(MESH_PROXIES)}.map(p, variables.names.indexOf(p) + 1).max())",
+        "position": f"string({list_of(names.MESH_PROXIES)}.map(p, variables.names.indexOf(p) + 1).max())",
         "present": f"variables.names.indexOf({quote(names.CONTAINER)})",
         "grace": (
             "has(object.spec.terminationGracePeriodSeconds) ? "
@@ -57,6 +57,10 @@ def pod_variables(settings: InjectionSettings) -> Variables:
         ),
         "hasToken": "!has(object.spec.automountServiceAccountToken) || object.spec.automountServiceAccountToken",
         **(users | {"group": group} if _is_auto(settings) else {}),
+        "hasResources": (
+            "has(object.spec.resources) &&\n"
+            "  (has(object.spec.resources.requests) || has(object.spec.resources.limits))"
+        ),
         "requests": _amounts(settings, "requests"),
         "limits": _amounts(settings, "limits"),
         "localVolumes": (
@@ -76,11 +80,17 @@ def _effective(field: str) -> str:
 def _amounts(settings: InjectionSettings, kind: str) -> str:
     """Return the requests or limits of the profile. A variable may have a map, but no object."""
     written = {
-        name: _WRITER.write(dict(getattr(msgspec.structs.replace(settings, profile=name).resources(), kind)), kind)
+        name: _amounts_of(msgspec.structs.replace(settings, profile=name).resources(), kind)
         for name in PROFILES | settings.profiles
     }
     default = written.pop(settings.profile)
     return choose([(f"variables.profile == {quote(name)}", text) for name, text in written.items()], default)
+
+
+def _amounts_of(resources: Resources, kind: str) -> str:
+    shared = requests_beside_pod(resources.requests) if kind == "requests" else {}
+    own = dict(getattr(resources, kind))
+    return f"(variables.hasResources ? {_WRITER.write(shared, kind)} : {_WRITER.write(own, kind)})"
 
 
 def patch(settings: InjectionSettings) -> str:
@@ -136,6 +146,9 @@ def _container_operations(settings: InjectionSettings) -> Iterator[str]:
     yield f"[{_add(_INDEX, _WRITER.write(container, _INIT))}]"
     value = "variables.mount[0].subPath"
     yield _when(f"!variables.isNew && has({value})", _add(f'{_INDEX} + "/volumeMounts/0/subPath"', value))
+    label = f"{APPLICATION}.securityContext.seLinuxOptions"
+    has_label = f"has({APPLICATION}.securityContext) && has({label})"
+    yield _when(has_label, _add(f'{_INDEX} + "/securityContext/seLinuxOptions"', label))
     mount = _WRITER.write(no_token, f"{_INIT}.volumeMounts")
     yield _when("variables.hasToken", _add(f'{_INDEX} + "/volumeMounts/-"', mount))
     if _is_auto(settings):

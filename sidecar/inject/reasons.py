@@ -39,7 +39,9 @@ class Caution(Enum):
     W_MASK = "the new volume hides the files that the image has there"
     W_NEIGHBOUR = "another webhook removed or moved parts of the sidecar"
     W_ONFAILURE = "the sidecar waits 330 seconds for a restart of the application"
+    W_POD_RESOURCES = "the sidecar shares the resources of the Pod"
     W_PROCESSES = "the containers of the Pod see each other's processes"
+    W_QOS = "the Pod does not keep the QoS class Guaranteed"
     W_UID = "the sidecar may not be allowed to read the log files"
 
 

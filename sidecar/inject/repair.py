@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sidecar.inject import names
 from sidecar.inject.addition import Object, Path, json_patch, json_pointer
 from sidecar.inject.annotations import wants_sidecar
-from sidecar.inject.plan import MESH_PROXIES, is_sidecar, plan
+from sidecar.inject.plan import is_sidecar, plan
 from sidecar.inject.reasons import Caution, Note
 from sidecar.inject.settings import InjectionSettings
 from sidecar.inject.stamp import read_stamp, removable, remove
@@ -31,7 +31,7 @@ def find_damage(pod: Object) -> str:
     if missing:
         return missing
     later = [each["name"] for each in pod["spec"][kind][index + 1 :] if each.get("restartPolicy") == "Always"]
-    proxies = [name for name in later if name in MESH_PROXIES]
+    proxies = [name for name in later if name in names.MESH_PROXIES]
     return f"the place after {proxies[0]}" if kind == "initContainers" and proxies else ""
 
 

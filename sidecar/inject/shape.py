@@ -22,6 +22,12 @@ class _SecurityContext(msgspec.Struct):
     runAsUser: int | None = None  # noqa: N815
     runAsGroup: int | None = None  # noqa: N815
     fsGroup: int | None = None  # noqa: N815
+    seLinuxOptions: dict[str, Any] | None = None  # noqa: N815
+
+
+class _Resources(msgspec.Struct):
+    requests: dict[str, Any] | None = None
+    limits: dict[str, Any] | None = None
 
 
 class _Container(msgspec.Struct):
@@ -31,6 +37,7 @@ class _Container(msgspec.Struct):
     env: _Items[dict[str, Any]] | None = None
     volumeMounts: _Items[_Mount] | None = None  # noqa: N815
     securityContext: _SecurityContext | None = None  # noqa: N815
+    resources: _Resources | None = None
 
 
 class _Volume(msgspec.Struct):
@@ -46,6 +53,7 @@ class _Spec(msgspec.Struct):
     terminationGracePeriodSeconds: int | None = None  # noqa: N815
     nodeSelector: dict[str, Any] | None = None  # noqa: N815
     os: dict[str, Any] | None = None
+    resources: _Resources | None = None
 
 
 class _Metadata(msgspec.Struct):

@@ -110,12 +110,18 @@ def _users(container: Object, whole: Object | None = None) -> Object:
     return pod(container={"securityContext": container}, securityContext=whole or {})
 
 
+def _containers(*names: str, **metadata: Object) -> Object:
+    return _with(pod(containers=[{"name": name, "image": f"{name}:1"} for name in names]), **metadata)
+
+
 def _inits(*names: str) -> Object:
     return pod(initContainers=[{"name": name, "image": f"{name}:1"} for name in names])
 
 
 _D = "/var/log/app"
 _EMPTY: Object = {"emptyDir": {}}
+_AMOUNTS = {"cpu": "100m", "memory": "64Mi"}
+_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 _EVICTABLE = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 _CLAIM_TEMPLATE = {
     "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
@@ -191,6 +197,22 @@ TABLE: dict[str, tuple[Object, str]] = {
     "short grace": (pod(terminationGracePeriodSeconds=5), ""),
     "Job": (pod(restartPolicy="Never"), ""),
     "network of the node": (pod(hostNetwork=True), ""),
+    "proxy of a mesh first": (_containers("linkerd-proxy", "web"), ""),
+    "proxy of a mesh alone": (_containers("envoy"), ""),
+    "default container of kubectl": (_containers("helper", "web", annotations={_DEFAULT_CONTAINER: "web"}), ""),
+    "default container that is a proxy": (
+        _containers("istio-proxy", "web", annotations={_DEFAULT_CONTAINER: "istio-proxy"}),
+        "",
+    ),
+    "default container that is missing": (_containers("web", annotations={_DEFAULT_CONTAINER: "other"}), ""),
+    "hyphens in a row": (_containers("web--1"), "two hyphens in a row"),
+    "mount path without a slash": (_on("var/log/app", _EMPTY), "a mount path has a form"),
+    "glob with a variable": (pod(annotations={"logs": "/srv/$(POD_NAME)/*.log"}), "is not one absolute glob"),
+    "resources of the Pod": (pod(resources={"requests": _AMOUNTS, "limits": _AMOUNTS}), ""),
+    "requests of the Pod": (pod(resources={"requests": {"memory": "1Mi"}}, annotations={"profile": "flood"}), ""),
+    "no resources of the Pod": (pod(resources={}), ""),
+    "Guaranteed": (pod(container={"resources": {"requests": _AMOUNTS, "limits": _AMOUNTS}}), ""),
+    "SELinux": (_users({"seLinuxOptions": {"level": "s0:c1,c2"}}, {"seLinuxOptions": {"level": "s0:c3"}}), ""),
     "no token": (pod(automountServiceAccountToken=False), ""),
     "init container": (_inits("migrate"), ""),
     "mesh proxy": (_inits("istio-proxy", "migrate"), ""),

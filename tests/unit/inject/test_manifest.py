@@ -300,4 +300,4 @@ def test_the_input_of_a_kustomize_function_brings_its_settings() -> None:
     )
     edited = inject(text, SETTINGS)
     assert outcomes(edited) == ["injected"]
-    assert "configMap: {name: from-function}" in edited.text
+    assert "configMap: {name: from-function, optional: true}" in edited.text

@@ -102,6 +102,82 @@ def test_a_volume_at_the_directory_or_above_is_mounted_read_only_at_the_same_pat
     assert result["spec"]["containers"] == item["spec"]["containers"]
 
 
+@pytest.mark.parametrize("path", ["var/log/app", "//var/log/app", "var//log"])
+def test_a_mount_path_is_read_as_kubernetes_reads_it(path: str) -> None:
+    result, sidecar = injected(pod([{"name": "v", "mountPath": path}], [{"name": "v", "emptyDir": {}}]))
+    ((mounted, mount),) = log_mounts(sidecar).items()
+    assert (mounted, mount["name"]) == ("/" + path.strip("/").replace("//", "/"), "v")
+    assert len(result["spec"]["containers"][0]["volumeMounts"]) == 1
+
+
+CONTAINERS: list[tuple[list[str], str | None, str]] = [
+    (["linkerd-proxy", "web"], None, "web"),
+    (["helper", "web"], "web", "web"),
+    (["helper", "web"], "missing", "helper"),
+    (["istio-proxy", "web"], "istio-proxy", "web"),
+    (["envoy"], None, "envoy"),
+]
+
+
+@pytest.mark.parametrize(("containers", "default", "expected"), CONTAINERS)
+def test_logs_without_a_container_are_those_of_the_application(
+    containers: list[str], default: str | None, expected: str
+) -> None:
+    item = pod()
+    item["spec"]["containers"] = [{"name": name, "image": "x:1"} for name in containers]
+    if default:
+        item["metadata"]["annotations"][names.DEFAULT_CONTAINER] = default
+    result, sidecar = injected(item)
+    assert environment(sidecar)["CONTAINER_NAME"] == expected
+    mounted = [container["name"] for container in result["spec"]["containers"] if "volumeMounts" in container]
+    assert mounted == [expected]
+
+
+def test_kubernetes_replaces_nothing_in_a_glob() -> None:
+    _, sidecar = injected(pod(annotations={"logs": "/srv/$(POD_NAME)/$$/*.log"}))
+    # Kubernetes reads `$$` as a dollar.
+    assert '"/srv/$$(POD_NAME)/$$$$/*.log"' in environment(sidecar)["SIDECAR_PIPELINES__WEB__PATHS"]
+
+
+def test_a_container_with_hyphens_in_a_row_has_one_pipeline() -> None:
+    _, sidecar = injected(pod(container={"name": "web--1"}))
+    environ = {name: value.replace("$$", "$") for name, value in environment(sidecar).items()}
+    assert list(load(None, environ).pipelines) == ["web_1"]
+
+
+AMOUNTS = {"cpu": "1", "memory": "1Gi"}
+
+
+@pytest.mark.parametrize("kind", ["requests", "limits"])
+def test_the_sidecar_shares_the_resources_of_a_pod_that_has_some(kind: str) -> None:
+    item = pod(resources={kind: AMOUNTS}, annotations={"keep-image-files": "true"})
+    result, sidecar = injected(item)
+    assert sidecar["resources"] == {"requests": {"ephemeral-storage": "64Mi"}}
+    (copier,) = (each for each in result["spec"]["initContainers"] if each["name"] == names.COPY_CONTAINER)
+    assert copier["resources"] == {}
+    assert result["spec"]["resources"] == item["spec"]["resources"]
+
+
+GUARANTEED: list[tuple[Object, bool]] = [
+    ({"limits": AMOUNTS, "requests": {"cpu": "1000m", "memory": "1024Mi"}}, True),
+    ({"limits": AMOUNTS}, True),
+    ({"limits": AMOUNTS, "requests": {"cpu": "500m"}}, False),
+    ({"limits": {"memory": "1Gi"}}, False),
+    ({}, False),
+]
+
+
+@pytest.mark.parametrize(("resources", "expected"), GUARANTEED)
+def test_a_guaranteed_pod_gets_a_caution(resources: Object, expected: bool) -> None:
+    assert ("W_QOS" in cautions_of(pod(container={"resources": resources}))) is expected
+
+
+def test_the_sidecar_has_the_selinux_label_of_the_application() -> None:
+    label = {"level": "s0:c1,c2"}
+    _, sidecar = injected(pod(container={"securityContext": {"seLinuxOptions": label}}))
+    assert sidecar["securityContext"]["seLinuxOptions"] == label
+
+
 NAME = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
 SUB_PATHS: list[tuple[str, list[Object], str | None]] = [
     ("of-$(POD)/logs", [NAME], "of-$(POD_NAME)/logs"),
@@ -432,6 +508,8 @@ def test_settings_without_a_sink_refuse_every_pod() -> None:
 CAUTIONS: list[tuple[Object, InjectionSettings, str]] = [
     (pod(terminationGracePeriodSeconds=5), SETTINGS, "W_GRACE"),
     (pod(hostNetwork=True), SETTINGS, "W_HOSTNET"),
+    (pod(resources={"requests": {"cpu": "1"}}), SETTINGS, "W_POD_RESOURCES"),
+    (pod(container={"resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}), SETTINGS, "W_QOS"),
     (pod(), InjectionSettings(sink=SETTINGS.sink, image="registry:5000/log-sidecar"), "W_LATEST"),
     (pod(annotations={"lgos": "/x"}), SETTINGS, "W_ANNOTATION"),
     (pod(annotations={"mode": "classic", "exit-when": "app-exits"}), SETTINGS, "W_PROCESSES"),
