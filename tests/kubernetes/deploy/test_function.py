@@ -1,4 +1,4 @@
-"""`sidecar inject` as a function of the real Kustomize, by the commands of the guide."""
+"""`sidecar inject` as a function of the real Kustomize and as a plug-in of Argo CD, as the guide configures them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kubernetes_validate
 import yaml
 
+from sidecar.inject.settings import InjectionSettings
 from tests.support.page_commands import read_commands
 from tests.support.processes import ENVIRON, sidecar
 from tests.support.servers.go_programs import KUSTOMIZE
@@ -49,3 +51,38 @@ def test_kustomize_makes_of_a_deployment_what_inject_makes_of_its_file(tmp_path:
     expected = sidecar("inject", str(tmp_path / "deployment.yaml"), "--sink", sink).stdout
     assert "log-sidecar" in expected
     assert yaml.safe_load(done.stdout) == yaml.safe_load(expected)
+
+
+def test_the_plug_in_of_argo_cd_renders_what_inject_makes_of_the_files(tmp_path: Path) -> None:
+    """Argo CD reads standard output, and takes another exit code for an error."""
+    files = [each.text for each in read_commands(PAGE) if each.section == "Argo CD" and each.text.startswith("cat >")]
+    subprocess.run(["sh", "-ec", "".join(files)], cwd=tmp_path, check=True)
+    plugin = yaml.safe_load((tmp_path / "plugin.yaml").read_text())
+    assert (plugin["apiVersion"], plugin["kind"]) == ("argoproj.io/v1alpha1", "ConfigManagementPlugin")
+    (tmp_path / plugin["spec"]["discover"]["fileName"]).write_text("sink: elasticsearch://es:9200/logs\n")
+    (tmp_path / "manifests").mkdir()
+    for name in ("shop", "cart"):
+        (tmp_path / f"manifests/{name}.yaml").write_text(DEPLOYMENT.replace("name: shop", f"name: {name}"))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        plugin["spec"]["generate"]["command"], cwd=tmp_path, env={**ENVIRON, "PATH": path}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    rendered = list(yaml.safe_load_all(done.stdout))
+    assert [each["metadata"]["name"] for each in rendered] == ["cart", "shop"]
+    for each in rendered:
+        assert each["spec"]["template"]["spec"]["initContainers"][0]["name"] == "log-sidecar"
+
+
+def test_the_repo_server_of_argo_cd_gets_a_valid_container(tmp_path: Path) -> None:
+    files = [each.text for each in read_commands(PAGE) if each.section == "Argo CD" and each.text.startswith("cat >")]
+    subprocess.run(["sh", "-ec", "".join(files)], cwd=tmp_path, check=True)
+    patch = yaml.safe_load((tmp_path / "repo-server.yaml").read_text())["spec"]["template"]["spec"]
+    of_argo = [{"name": name, "emptyDir": {}} for name in ("var-files", "plugins")]
+    spec = {**patch, "volumes": [*patch["volumes"], *of_argo]}
+    deployment = yaml.safe_load(DEPLOYMENT)
+    deployment["spec"]["template"]["spec"] = spec
+    kubernetes_validate.validate(deployment, "1.34", strict=True)
+    (container,) = patch["containers"]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {each["name"] for each in spec["volumes"]}
+    assert container["image"] == InjectionSettings().image
