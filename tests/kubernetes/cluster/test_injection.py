@@ -67,11 +67,27 @@ def volumes(**kinds: Object) -> list[Object]:
 
 
 A = "/srv/logs/a.log"
+PROXY: Object = {
+    "name": "linkerd-proxy", "image": "busybox:1.36", "imagePullPolicy": "Never",
+    "command": ["sh", "-c", "trap exit TERM; while true; do sleep 1 & wait $!; done"],
+}  # fmt: skip
 LOGS = {"logs": "/srv/logs/**/*.log"}
 ROWS: dict[str, Row] = {
     "nothing": Row({"containers": [writer(A, securityContext={"readOnlyRootFilesystem": True})]}, {"web": [A]}, LOGS),
     "volume-at-it": Row(
         {"containers": [writer(A, mounts={"/srv/logs": "v"})], "volumes": volumes(v=EMPTY)}, {"web": [A]}, LOGS
+    ),
+    "mount-without-slash": Row(
+        {"containers": [writer(A, mounts={"srv/logs": "v"})], "volumes": volumes(v=EMPTY)}, {"web": [A]}, LOGS
+    ),
+    "proxy-first": Row({"containers": [PROXY, writer(A)]}, {"web": [A]}, LOGS),
+    "resources-of-the-pod": Row(
+        {
+            "containers": [writer(A)],
+            "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+        },
+        {"web": [A]},
+        LOGS,
     ),
     "volume-above": Row(
         {"containers": [writer(A, mounts={"/srv": "v"})], "volumes": volumes(v=EMPTY)}, {"web": [A]}, LOGS
@@ -245,6 +261,21 @@ def test_every_file_of_the_application_is_stored(name: str, place: Namespace, el
     wait(f"documents of {name}", lambda: wanted <= stored(), 120, explain)
     seen = place.pod(name)
     assert [each for each in row.written if not seen.runs(each)] == []
+
+
+def test_an_application_starts_before_the_settings_of_its_sidecar_arrive(
+    place: Namespace, elasticsearch: Elasticsearch
+) -> None:
+    row = Row(ROWS["nothing"].spec, {"web": [A]}, LOGS, {"config_map": "later", "secret": "later"})
+    place.cluster.kubectl("apply", "--filename=-", f"--namespace={place.name}", given=injected("early", row).text)
+    place.wait_for_pod("early", "runs", lambda pod: pod.runs("web") and pod.runs(SIDECAR))
+    settings = place.get("configmaps", "settings")
+    place.apply({**settings, "metadata": {"name": "later"}})
+
+    def is_stored() -> bool:
+        return any(each["kubernetes"]["pod"]["name"] == "early" for each in elasticsearch.documents(INDEX))
+
+    wait("the kubelet mounts the ConfigMap, and the sidecar reads it", is_stored, 240)
 
 
 def test_an_application_whose_directory_is_hidden_fails_as_the_caution_says(place: Namespace) -> None:

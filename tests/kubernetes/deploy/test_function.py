@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import kubernetes_validate
 import yaml
@@ -78,7 +79,7 @@ def test_the_repo_server_of_argo_cd_gets_a_valid_container(tmp_path: Path) -> No
     files = [each.text for each in read_commands(PAGE) if each.section == "Argo CD" and each.text.startswith("cat >")]
     subprocess.run(["sh", "-ec", "".join(files)], cwd=tmp_path, check=True)
     patch = yaml.safe_load((tmp_path / "repo-server.yaml").read_text())["spec"]["template"]["spec"]
-    of_argo = [{"name": name, "emptyDir": {}} for name in ("var-files", "plugins")]
+    of_argo: list[dict[str, Any]] = [{"name": name, "emptyDir": {}} for name in ("var-files", "plugins")]
     spec = {**patch, "volumes": [*patch["volumes"], *of_argo]}
     deployment = yaml.safe_load(DEPLOYMENT)
     deployment["spec"]["template"]["spec"] = spec
