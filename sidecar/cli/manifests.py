@@ -18,6 +18,8 @@ from sidecar.inject.nodes import ManifestError
 
 STANDARD_INPUT = "-"
 FAILURE = 1
+_BYTE_ORDER_MARK = "\ufeff"
+"""Editors on Windows write it at the beginning of a file."""
 
 
 class ManifestFile(NamedTuple):
@@ -92,8 +94,10 @@ def change_files(options: argparse.Namespace, change: Callable[[str], Edited]) -
 
 
 def _change(file: ManifestFile, change: Callable[[str], Edited]) -> Edited:
+    text = file.text.removeprefix(_BYTE_ORDER_MARK)
     try:
-        return change(file.text)
+        edited = change(text)
+        return Edited(file.text[: len(file.text) - len(text)] + edited.text, edited.outcomes)
     except ManifestError as error:
         location = f"{_shown(file.path)}, {error.location}" if error.location else _shown(file.path)
         raise ConfigurationError(error.message, location=location, hint=error.hint) from None
@@ -106,7 +110,7 @@ def _shown(path: str) -> str:
 def join(texts: Sequence[str]) -> str:
     """Return the texts of several files as one, with a separator between two where there is none."""
     result = texts[0]
-    for text in texts[1:]:
+    for text in (text.removeprefix(_BYTE_ORDER_MARK) for text in texts[1:]):
         end = "" if not result or result.endswith("\n") else "\n"
         result += f"{end}{'' if text.startswith('---') else f'---{chr(10)}'}{text}"
     return result

@@ -38,6 +38,19 @@ def test_a_file_goes_in_and_comes_back(manifest: Path, capsysbinary: pytest.Capt
     assert [path.name for path in manifest.parent.iterdir()] == ["pod.yaml"]
 
 
+def test_a_byte_order_mark_and_windows_lines_stay(manifest: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    text = f"\ufeff{POD}".replace("\n", "\r\n").encode()
+    manifest.write_bytes(text)
+    assert main(["inject", str(manifest), *SINK, "--in-place"]) == 0
+    injected = manifest.read_bytes()
+    assert injected.startswith(text[:30])
+    assert b"log-sidecar:0.1.0" in injected
+    assert main(["inject", str(manifest), *SINK, "--check"]) == 0
+    capsysbinary.readouterr()
+    assert main(["uninject", str(manifest)]) == 0
+    assert capsysbinary.readouterr().out == text
+
+
 def test_standard_input_is_answered_on_standard_output(
     monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
