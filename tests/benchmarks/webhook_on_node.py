@@ -144,3 +144,7 @@ if __name__ == "__main__":
     with running() as node:
         install(node)
         measure(node, options.rate, options.seconds)
+        node.kubectl("delete", "mutatingwebhookconfiguration", "log-sidecar-webhook")
+        wait("it is asked no more", lambda: "initContainers" not in node.admit(NAMESPACE, pod()).pod["spec"])
+        print("without the webhook:", end=" ")
+        send(clients(node, options.rate, options.seconds))
