@@ -20,7 +20,7 @@ class ProcNamespace:
         self.containers = OtherContainers(folder)
 
     def add(self, process: str, container: str) -> None:
-        """Add a process. Its control group is relative to that of the sidecar (cgroup_namespaces(7)), of version 2."""
+        """Add a process. Control groups of version 2 are relative to that of the sidecar (cgroup_namespaces(7))."""
         group = "/" if container == "ours" else f"/../{container}"
         (self.folder / process).mkdir(exist_ok=True)
         (self.folder / process / "cgroup").write_text(f"0::{group}\n")
