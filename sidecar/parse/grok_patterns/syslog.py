@@ -27,9 +27,9 @@ _SYSLOG = {
     "SYSLOG5424BASE": (
         "%{SYSLOG5424PRI}%{NONNEGINT:version} +(?:-|%{TIMESTAMP_ISO8601:time})"
         " +(?:-|%{SYSLOG5424PRINTASCII:hostname})"
-        " +(?<any_app>-|%{SYSLOG5424PRINTASCII:app})"
-        " +(?<any_proc>-|%{POSINT:proc}|%{SYSLOG5424PRINTASCII:proc_text})"
-        " +(?<any_code>-|%{SYSLOG5424PRINTASCII:code})"
+        " +(?:-|%{SYSLOG5424PRINTASCII:app})"
+        " +(?:-|(?<any_proc>%{POSINT:proc}|%{SYSLOG5424PRINTASCII:proc_text}))"
+        " +(?:-|%{SYSLOG5424PRINTASCII:code})"
         " +(?:-|%{SYSLOG5424SD:data})?"
     ),
     "SYSLOG5424LINE": "%{SYSLOG5424BASE} +%{GREEDYDATA:text}",
@@ -60,13 +60,11 @@ _SYSLOG_FIELDS = {
     "version": ("system.syslog.version", "syslog5424_ver"),
     "time": ("timestamp", "syslog5424_ts"),
     "hostname": ("host.hostname", "syslog5424_host"),
-    "any_app": (None, "syslog5424_app"),
-    "app": ("process.name", None),
+    "app": ("process.name", "syslog5424_app"),
     "any_proc": (None, "syslog5424_proc"),
     "proc": ("process.pid:int", None),
     "proc_text": (None, None),
-    "any_code": (None, "syslog5424_msgid"),
-    "code": ("event.code", None),
+    "code": ("event.code", "syslog5424_msgid"),
     "data": ("system.syslog.structured_data", "syslog5424_sd"),
     "text": ("message", "syslog5424_msg"),
 }

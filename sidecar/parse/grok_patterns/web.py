@@ -263,7 +263,10 @@ _AWS = {
     "ELB_V1_HTTP_LOG": (
         "%{TIMESTAMP_ISO8601:timestamp} %{NOTSPACE:balancer} %{IP:client}:%{INT:client_port}"
         " (?:-|%{IP:backend}:%{INT:backend_port}) "
-        + " ".join(f"(?<any_{name}>-1|%{{NUMBER:{name}}})" for name in ("request_s", "backend_s", "response_s"))
+        + " ".join(
+            f"(?=%{{NUMBER:any_{name}}})(?:-1|%{{NUMBER:{name}}})"
+            for name in ("request_s", "backend_s", "response_s")
+        )
         + ' (?:-|%{INT:status}) (?:-|%{INT:backend_status}) %{INT:received} %{INT:sent} "%{ELB_REQUEST_LINE}"'
         f'(?: "(?:-|(?<elb_agent>{_QUOTED}))" (?:-|%{{NOTSPACE:cipher}}) (?:-|%{{NOTSPACE:ssl_protocol}}))?'
     ),
@@ -272,7 +275,7 @@ _AWS = {
         _tabs(
             r"(?<timestamp>%{YEAR}-%{MONTHNUM}-%{MONTHDAY}\t%{TIME})", "%{WORD:edge}", "(?:-|%{INT:edge_bytes})",
             "%{IPORHOST:edge_client}", "%{WORD:edge_method}", "%{HOSTNAME:edge_host}", "%{NOTSPACE:edge_path}",
-            "(?<any_edge_status>000|%{INT:edge_status})", _text("edge_referrer"), _text("edge_agent"),
+            "(?=%{INT:any_edge_status})(?:000|%{INT:edge_status})", _text("edge_referrer"), _text("edge_agent"),
             _text("edge_query"), _text("cookie"), "%{WORD:edge_result}", "%{NOTSPACE:edge_request}",
             "%{HOSTNAME:header_host}", "%{URIPROTO:edge_protocol}", "(?:-|%{INT:edge_received})",
             "%{NUMBER:edge_took}", _text("forwarded"), _text("edge_ssl"), _text("edge_cipher"),
@@ -333,9 +336,9 @@ _AWS_FIELDS = {
     "client_port": ("source.port:int", "clientport:int"),
     "backend": ("aws.elb.backend.ip", "backendip"),
     "backend_port": ("aws.elb.backend.port:int", "backendport:int"),
-    "any_request_s": (None, "request_processing_time"),
-    "any_backend_s": (None, "backend_processing_time"),
-    "any_response_s": (None, "response_processing_time"),
+    "any_request_s": (None, "request_processing_time:float"),
+    "any_backend_s": (None, "backend_processing_time:float"),
+    "any_response_s": (None, "response_processing_time:float"),
     "request_s": ("aws.elb.request_processing_time.sec:float", None),
     "backend_s": ("aws.elb.backend_processing_time.sec:float", None),
     "response_s": ("aws.elb.response_processing_time.sec:float", None),
@@ -351,7 +354,7 @@ _AWS_FIELDS = {
     "edge_method": ("http.request.method", "cs_method"),
     "edge_host": ("url.domain", "cs_host"),
     "edge_path": ("url.path", "cs_uri_stem"),
-    "any_edge_status": (None, "sc_status"),
+    "any_edge_status": (None, "sc_status:int"),
     "edge_status": ("http.response.status_code:int", None),
     "any_edge_referrer": (None, "referrer"),
     "edge_referrer": ("http.request.referrer", None),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from pydantic import ValidationError
 
+from sidecar.lib.user_regex import compile_user_regex
 from sidecar.model.records import RecordBatch
 from sidecar.parse.grok import expand_pattern
 from sidecar.parse.grok_patterns import line_layouts, named_patterns
@@ -136,6 +137,16 @@ EXAMPLES = [
     ("HTTPD_ERRORLOG", "[Mon Nov 23 01:00:00.1 2026] [proxy:error] [pid 35] (70008)Partial results: "
     "[client 192.0.2.7:5] x"),
     ("COMMONAPACHELOG", '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 -'),
+    ("EMAILLOCALPART", "ann+x"), ("HOST", "web-1"), ("PATH", "/srv/a"), ("QUOTEDSTRING", "'a'"), ("SPACE", "  "),
+    ("URIHOST", "shop.example:8443"), ("URIPARAM", "?a=b"), ("WINDOWSMAC", "00-1a-2B-3c-4d-5e"),
+    ("CISCOMAC", "001a.2b3c.4d5e"), ("MONTHNUM2", "09"), ("ISO8601_HOUR", "23"), ("ISO8601_SECOND", "59.5"),
+    ("DATE_YMD", "2026-11-23"), ("TIMESTAMP_YMD", "2026-11-23 01:00:00"), ("CISCO_INTERVAL", "300-second interval"),
+    ("BACULA_CAPACITY", "1,234"), ("BRO_BOOL", "T"), ("BRO_DATA", "a b"), ("EXIM_FLAGS", "=>"), ("EXIM_QT", "2d3h"),
+    ("EXIM_EXCLUDE_TERMS", "Start queue run"), ("RT_FLOW_EVENT", "RT_FLOW_SESSION_DENY"),
+    ("CISCOFW104003", "(Primary) Switching to FAILED."), ("CISCOFW104004", "(Primary) Switching to OK."),
+    ("CATALINA8_DATESTAMP", "23-Nov-2026 01:00:00.123"), ("TOMCAT50_DATESTAMP", "2026-11-23 01:00:00"),
+    ("TOMCATLEGACY_DATESTAMP", "2026-11-23 01:00:00,123 +0000"),
+    ("NAGIOS_EC_SCHEDULE_SERVICE_DOWNTIME", "SCHEDULE_SERVICE_DOWNTIME"),
 ]  # fmt: skip
 
 
@@ -172,14 +183,30 @@ def test_fields_have_paths_of_the_common_schema_or_names_without_dots() -> None:
 
 _PATHS = re.compile(r"(?:%\{\w+:|\(\?<)([A-Za-z_][\w.-]*)")
 # A pattern without a field, or a layout that a set does not have, is null there.
+GROK_LINES: list[dict[str, Any]] = [
+    json.loads(line)
+    for line in Path(__file__).with_name("grok_lines.ndjson").read_text(encoding="utf-8").splitlines()
+]
 LINES = [
     pytest.param(line, key, setting, id=f"{key}-{setting}-{number}-{line['pattern']}")
-    for number, line in enumerate(
-        map(json.loads, Path(__file__).with_name("grok_lines.ndjson").read_text(encoding="utf-8").splitlines())
-    )
+    for number, line in enumerate(GROK_LINES)
     for key, setting in (("ecs", "v1"), ("legacy", "disabled"))
     if line[key] is not None
 ]
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_every_known_pattern_takes_part_in_an_example_or_in_a_line(legacy: bool) -> None:
+    known = named_patterns(legacy=legacy)
+    marked = {name: f"(?<part_{name}>{pattern})" for name, pattern in known.items()}
+    found = {name for name, _ in EXAMPLES}
+    for line in GROK_LINES:
+        if line["legacy" if legacy else "ecs"] is not None:
+            expanded = expand_pattern(f"%{{{line['pattern']}}}", marked, legacy=legacy)
+            match = compile_user_regex(expanded.pattern).search(line["line"])
+            assert match
+            found |= {name.removeprefix("part_") for name, text in match.groupdict().items() if text is not None}
+    assert known.keys() - found == ({"BACULA_LOG_NOSTAT"} if legacy else set())  # a colon ends its path in this set
 
 
 @pytest.mark.parametrize(("line", "key", "setting"), LINES)
