@@ -10,7 +10,7 @@ from sidecar.parse.time.date_shapes import local_time
 _WEBLOGIC_LEVEL = r"(?P<level>Emergency|Alert|Critical|Error|Warning|Notice|Info|Debug|Trace)"
 _US_TIME = rf"{MONTH} [0-3]?\d, \d{{4}},? [01]?\d:[0-5]\d:[0-6]\d"
 _VALUE = r"(?:[^<>\n]*+|<[^<>\n]*+>)"
-_WEBLOGIC_TEXT = r"<(?P<code>[\w.-]*+)> <(?P<message>.*)> ?"
+_WEBLOGIC_TEXT = r"<(?P<code>[\w.-]*+)> <(?P<message>.*?)>? ?"
 _ORACLE_HEAD = (
     rf"\[(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>{OFFSET})\] \[(?P<server>[^\]\n]*+)\] "
     r"\[(?P<level>[A-Z]++)(?::\d{1,2})?\] \[(?P<code>[^\]\n]*+)\] \[(?P<logger>[^\]\n]*+)\] "

@@ -114,7 +114,8 @@ GO = LogFormat(
         # zerolog's console, hclog, etcd's old format, logrus.
         rf"(?P<time>(?:{DAY}[T ])?{CLOCK}|(?:0?[1-9]|1[0-2]):[0-5]\d[AP]M){FRACTION}{ZONE}? {_SHORT_LEVEL} "
         rf"(?:{_CALLER} > )?{MESSAGE}",
-        rf" {{0,8}}{ISO}{FRACTION}{ZONE}? \[{_GO_LEVEL}\] +(?P<logger>[\w./-]++): {MESSAGE}",
+        rf" {{0,8}}{ISO}{FRACTION}{ZONE}? \[(?P<level>TRACE|DEBUG|INFO|WARN|ERROR)\] +(?P<logger>[\w./-]++): "
+        rf"{MESSAGE}",
         rf"{ISO}{FRACTION} (?P<level>[DINWEC]) \| (?:(?P<logger>[\w./-]++): )?{MESSAGE}",
         rf"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[(?P<uptime>\d{{1,9}})\] {MESSAGE}",
         rf"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[{ISO}{FRACTION}{ZONE}?\] {MESSAGE}",
@@ -215,7 +216,7 @@ RUBY = LogFormat(
         rf"(?P<letter>[DIWEFA]), \[{ISO}{FRACTION} #{PID}\] +(?P<level>DEBUG|INFO|WARN|ERROR|FATAL|ANY|UNKNOWN) -- "
         rf"(?P<logger>[^:\n]*+): ?{MESSAGE}",
         rf"(?P<message>Started (?P<method>[A-Z]++) \"(?P<path>[^\"\n]*+)\" for (?P<client>[^ \n]++) at {ISO} "
-        rf"(?P<zone>[+-]\d{{4}}))",
+        rf"(?P<zone>[+-]\d{{4}})(?: [^\n]++)?)",
         rf"{ISO}{FRACTION}{ZONE}? pid={PID} tid=(?P<thread>\w++)(?: (?P<extra>(?:[\w.]++=[^ \n]*+ )*+)| )"
         rf"(?P<level>DEBUG|INFO|WARN|ERROR|FATAL): {MESSAGE}",
         rf"(?P<message>Completed {STATUS} (?:(?! in \d)[^\n])++ in \d[^\n]*+)",
@@ -377,6 +378,18 @@ RUST = LogFormat(
 _NET_LEVEL = r"(?P<level>trce|dbug|info|warn|fail|crit)"
 _SERILOG_LEVEL = r"(?P<level>VRB|DBG|INF|WRN|ERR|FTL|Verbose|Debug|Information|Warning|Error|Fatal)"
 _NLOG_LEVEL = r"(?P<level>(?i:trace|debug|info|warn|error|fatal))"
+_ULS_LEVEL = (
+    r"(?P<level>Critical|Unexpected|Monitorable|High|Medium|Verbose(?:Ex)?|Information|Warning|Error|Exception"
+    r"|Assert)"
+)
+
+
+def _net_time(text: str, year: str, now: float) -> str:
+    """Return a time of SharePoint, which has the month first, in ISO 8601, and any other as `local_time` does."""
+    if text[2:3] == "/":
+        text = f"{text[6:10]}-{text[:5].replace('/', '-')}{text[10:]}"
+    return local_time(text, year, now)
+
 
 DOTNET = LogFormat(
     "loggers of .NET",
@@ -392,14 +405,25 @@ DOTNET = LogFormat(
         rf"<(?P<level>[2-7])>(?P<logger>[\w.+`]++)\[(?P<event>-?\d{{1,10}})\] {MESSAGE}",
         rf"\[(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}(?: ?{ZONE})?\] \[{_SERILOG_LEVEL}\] "
         rf"\[(?P<thread>\d{{1,9}})\] (?:(?P<logger>[\w.]++): )?{MESSAGE}",
+        # ULS of SharePoint; a star marks the rest of the previous message.
+        rf"(?P<time>[01]\d/[0-3]\d/\d{{4}} {CLOCK}){FRACTION}\*? *\t(?P<process>[^\t\n(]*[^\t\n( ]) *"
+        r"\((?:[^\t\n:)]++:)?0x(?P<pid_hex>[0-9A-Fa-f]{1,8})\) *\t0x(?P<thread_hex>[0-9A-Fa-f]{1,8}) *\t"
+        rf"(?P<area>[^\t\n]*)\t(?P<logger>[^\t\n]*)\t(?P<code>[^\t\n]*)\t{_ULS_LEVEL} *\t"
+        r"(?P<message>[^\t\n]*)(?:\t(?P<correlation>[0-9a-fA-F-]{36})?(?P<extra>[^\n]*))?",
     ),
     (
-        text_field("message", "message"),
+        text_field("message", "message", str.rstrip),
+        text_field("process.name", "process"),
+        json_field("process.pid", "pid_hex", lambda digits: str(int(digits, 16))),
         text_field("process.thread.name", "thread"),
+        json_field("process.thread.id", "thread_hex", lambda digits: str(int(digits, 16))),
+        text_field("sharepoint.area", "area", str.strip),
+        text_field("sharepoint.correlation_id", "correlation"),
+        text_field("event.code", "code", str.strip),
         json_field("dotnet.event_id", "event", lambda number: str(int(number))),
         text_field("log.level", "level", _expand_level),
-        text_field("log.logger", "logger"),
-        text_field("log.extra", "extra"),
+        text_field("log.logger", "logger", str.rstrip),
+        text_field("log.extra", "extra", str.strip),
     ),
     examples=(
         "info: Microsoft.Hosting.Lifetime[14] Now listening on: http://[::]:8080",
@@ -409,7 +433,10 @@ DOTNET = LogFormat(
         "2026-11-23 01:00:00,123 [1] INFO  Shop.Orders [(null)] - order accepted",
         "<6>Shop.Orders[0] order accepted",
         "[01:00:00] [INF] [12] Main: Jellyfin version: 10.9",
+        "11/23/2026 01:00:00.12 \tw3wp.exe (0x1A2C)      \t0x0B0C\tSharePoint Foundation         \tDatabase       \t"
+        "8acb\tHigh     \tSlow query                                        \t0a1b2c3d-1111-2222-3333-444455556666",
     ),
+    to_iso=_net_time,
 )
 """Microsoft.Extensions.Logging's console, in one line or, with the preset `dotnet`, in two; Serilog's file and
-console sinks; NLog's default layout; log4net."""
+console sinks; NLog's default layout; log4net; the Unified Logging Service of SharePoint."""

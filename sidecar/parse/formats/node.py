@@ -76,7 +76,7 @@ _METADATA = r"(?P<extra>(?:[a-z_]\w*+=[^ \n]*+ )++)"
 ELIXIR = LogFormat(
     "loggers of Elixir and Erlang",
     (
-        rf"(?P<time>(?:{DAY} )?{CLOCK}){FRACTION} {_METADATA}?\[{_BEAM_LEVEL} *\] +{MESSAGE}",
+        rf"(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION} {_METADATA}?\[{_BEAM_LEVEL}\] +{MESSAGE}",
         rf"(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>[+-]\d\d:\d\d) {_BEAM_LEVEL}: {MESSAGE}",
         # EMQX; CouchDB; Couchbase.
         rf"(?P<time>{DAY}T{CLOCK}){FRACTION}(?P<zone>{OFFSET}) \[{_BEAM_LEVEL}\] {MESSAGE}",

@@ -7,6 +7,7 @@ from sidecar.parse.format_parser import LogFormat
 from sidecar.parse.formats.pieces import (
     CLOCK,
     DAY,
+    EXTRA,
     FRACTION,
     ISO,
     MESSAGE,
@@ -29,6 +30,9 @@ _SHORT_LEVELS = {
 }  # fmt: skip
 _ANY_LEVEL = r"(?P<level>(?i:trace|debug|info|success|notice|warn|warning|error|fatal|critical|exception))"
 _REQUEST = r'"(?P<method>[A-Z]++) (?P<path>[^ "\n]++) HTTP/(?P<version>[\d.]{1,8})"'
+_REASON = r"(?: (?:[A-Z][\w'-]*+|a)(?=[ \n]|$))*+"
+"""The reason phrase of a status, such as `Not Found`."""
+
 
 PYTHON = LogFormat(
     "Python's logging",
@@ -37,7 +41,7 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION} +\[?{_LEVEL}\]? +{NO_STATE}(?P<logger>[^ :\n]++): {MESSAGE}",
         rf"{_LEVEL}:(?P<logger>[^ :\n]++):{MESSAGE}",
         # uvicorn: requests, and other messages.
-        rf"{_LEVEL}: +(?P<client>[0-9a-fA-F.:\[\]]+?):{PORT} - {_REQUEST} {STATUS}(?: (?P<reason>[A-Za-z][^\n]*+))?",
+        rf"{_LEVEL}: +(?P<client>[0-9a-fA-F.:\[\]]+?):{PORT} - {_REQUEST} {STATUS}{_REASON}{EXTRA}",
         rf"{_LEVEL}: {{4,9}}{MESSAGE}",
         # gunicorn.
         rf"\[{ISO} {ZONE}\] \[{PID}\] \[{_LEVEL}\] {MESSAGE}",
@@ -48,7 +52,8 @@ PYTHON = LogFormat(
         rf"\[(?P<time>{DAY}(?:, |[T ]){CLOCK}){FRACTION}(?: ?{ZONE})?\] \{{(?P<file>[\w./-]++):"
         rf"(?P<line>\d{{1,9}})\}} {_LEVEL} - {MESSAGE}",
         # Django's development server.
-        rf"\[(?P<time>[0-3]\d/{MONTH}/\d{{4}} {CLOCK})\] (?P<message>{_REQUEST} {STATUS} (?:\d{{1,18}}|-))",
+        rf"\[(?P<time>[0-3]\d/{MONTH}/\d{{4}} {CLOCK})\] "
+        rf"(?P<message>{_REQUEST} {STATUS} (?:\d{{1,18}}|-)(?: [^\n]++)?)",
         # loguru.
         rf"{ISO}{FRACTION} \| {_LEVEL} *\| (?P<logger>[\w.<>]++):(?P<function>[\w.<>]++):(?P<line>\d{{1,9}}) - "
         rf"{MESSAGE}",

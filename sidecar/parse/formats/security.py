@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sidecar.parse.addresses import address_field
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, ISO, MESSAGE, PID, PORT
+from sidecar.parse.formats.pieces import CLOCK, EXTRA, ISO, MESSAGE, PID, PORT
 from sidecar.parse.row_templates import number_field, text_field
 from sidecar.parse.time.date_shapes import local_time
 
@@ -13,7 +13,7 @@ _ALERT = (
     r"\[\*\*\] \[(?P<generator>\d{1,10}):(?P<rule>\d{1,10}):(?P<version>\d{1,10})\] "
     r'"?(?P<message>(?:[^ "\n]++|"(?! \[\*\*\])| (?!\[\*\*\]))*+)"? \[\*\*\] '
     r"(?:\[Classification: (?P<category>[^\]\n]*+)\] )?"
-    r"(?:\[Priority: (?P<priority>\d{1,9})\] )?(?P<extra>(?:\[[^\]\n]*+\] )*+)"
+    r"(?:\[Priority: (?P<priority>\d{1,9})\] )?(?P<details>(?:\[[^\]\n]*+\] )*+)"
 )
 _IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
 _IPV6 = r"[0-9a-fA-F:]*[0-9a-fA-F]"
@@ -37,10 +37,11 @@ SURICATA = LogFormat(
     "Suricata or Snort",
     (
         rf"{_ALERT}\{{(?P<transport>[\w-]++)\}} (?P<client>{_IPV4})(?::{PORT})? -> "
-        rf"(?P<target>{_IPV4})(?::{_TARGET_PORT})?",
-        rf"{_ALERT}\{{(?P<transport>TCP|UDP)\}} (?P<client>{_IPV6}):{PORT} -> (?P<target>{_IPV6}):{_TARGET_PORT}",
+        rf"(?P<target>{_IPV4})(?::{_TARGET_PORT})?{EXTRA}",
+        rf"{_ALERT}\{{(?P<transport>TCP|UDP)\}} (?P<client>{_IPV6}):{PORT} -> "
+        rf"(?P<target>{_IPV6}):{_TARGET_PORT}{EXTRA}",
         # An address of IPv6 without brackets may end with a port or not.
-        rf"{_ALERT}\{{(?P<transport>[\w-]++)\}} (?P<flow>[^\n]++)",
+        rf"{_ALERT}\{{(?P<transport>[\w-]++)\}} (?P<flow>[^ \n]++ -> [^ \n]++){EXTRA}",
         # The log of Suricata 6 and 7.
         rf"(?:\[{PID}\] )?(?P<time>[0-3]\d/[01]\d/\d{{4}} -- {CLOCK}) - "
         rf"(?:\((?P<file>[^:)\n]++):(?P<line>\d{{1,9}})\) )?<(?P<level>[A-Z][a-z]++)> "
@@ -64,6 +65,7 @@ SURICATA = LogFormat(
         number_field("suricata.alert.severity", "priority"),
         text_field("suricata.alert.action", "action", str.lower),
         text_field("suricata.alert.flow", "flow"),
+        text_field("suricata.alert.details", "details", str.strip),
         text_field("log.level", "level", str.lower),
         text_field("log.logger", "logger"),
         text_field("log.origin.file.name", "file"),

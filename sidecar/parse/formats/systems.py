@@ -28,7 +28,7 @@ DPKG = LogFormat(
         rf"{ISO} (?P<message>(?P<action>startup|status|install|upgrade|configure|trigproc|disappear|remove|purge"
         r"|conffile) .*+)",
         # The history of APT; pacman; yum.
-        rf"(?P<message>(?:Start|End)-Date: (?P<time>{DAY} {{1,2}}{CLOCK}))",
+        rf"(?P<message>(?:Start|End)-Date: (?P<time>{DAY} {{1,2}}{CLOCK})(?: [^\n]++)?)",
         rf"(?P<message>Start-Date: (?P<time>{DAY} {{1,2}}{CLOCK})\n.*+)",
         rf"\[(?P<time>{DAY}T{CLOCK})(?P<zone>[+-]\d{{4}})\] \[(?P<tool>PACMAN|ALPM(?:-SCRIPTLET)?)\] {MESSAGE}",
         rf"(?P<time>{MONTH} [0-3]\d {CLOCK}) "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from sidecar.decode.ansi import strip_colors
 from sidecar.lib.jsontext.nested import flatten
 from sidecar.parse import registry
+from sidecar.parse.formats import FORMATS
 from sidecar.parse.settings import TimestampSettings, detected_parser
 from sidecar.pipeline.detection import propose
 from sidecar.testing import ManualClock
@@ -44,6 +46,47 @@ def test_a_line_has_its_time_its_level_and_its_fields(case: dict[str, Any]) -> N
     assert time.startswith(wanted) if len(wanted) == 10 else in_utc(time) == in_utc(wanted)
     assert fields.get("log.level") == case["level"]
     assert {path: fields.get(path) for path in case["fields"]} == case["fields"]
+
+
+REST = 'extra=1 "more"'
+LINES = [
+    *((case["parser"], case["line"]) for case in CASES),
+    *((name, line) for name, form in FORMATS.items() for line in form.examples),
+    ("nginx", '203.0.113.7 - ann [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 512 "-" "curl/8.5"'),
+    ("apache", 'shop.example:443 203.0.113.7 - - [23/Nov/2026:01:00:00 +0000] "GET /a HTTP/1.1" 200 512'),
+    ("cri", "2026-11-23T01:00:00.123456789Z stdout F listening"),
+    ("logfmt", "level=info msg=listening"),
+    ("plain", "listening"),
+]
+ENDS = {
+    "A broker of ActiveMQ writes the name of the thread, which may contain spaces, at the end of the line.":
+        ("process.thread.name", re.compile(r"(?s).*\| main$")),
+    "The lines after an event of zap are its stack.": ("error.stack_trace", re.compile(r"(?s).*\nmain\.query.*")),
+}  # fmt: skip
+"""Reason → the field that keeps a text after a line, and the lines for which this holds."""
+UNREAD = {
+    "Kafka writes the logger at the end of a line, in parentheses. `python` reads a line without it.":
+        re.compile(r"\[2026-11-23 01:00:00,123\] INFO started \(kafka\.server\.KafkaServer\)"),
+    "A quoted text without a name is not logfmt.": re.compile("level=info msg=listening"),
+}  # fmt: skip
+"""Reason → the lines that are not read with a text after them."""
+
+
+@pytest.mark.parametrize(("name", "line"), LINES)
+def test_a_line_that_carries_more_than_its_layout_is_read_and_the_rest_is_kept(name: str, line: str) -> None:
+    fields, time = read(name, line) or ({}, "")
+    found = read(name, f"{line.rstrip()} {REST}")
+    if any(pattern.fullmatch(line) for pattern in UNREAD.values()):
+        assert found is None
+        return
+    assert found, "not read"
+    kept, time_beside_rest = found
+    ends = {"message", "log.extra", *(path for path, lines in ENDS.values() if lines.fullmatch(line))}
+    assert any(REST in str(value) for path, value in kept.items() if path in ends)
+    assert time_beside_rest == time
+    assert {path: kept.get(path) for path in fields.keys() - ends} == {
+        path: fields[path] for path in fields.keys() - ends
+    }
 
 
 LOOKALIKES = [

@@ -49,6 +49,13 @@ def test_a_level_after_other_text_is_found_in_a_layout_that_no_parser_reads(
         ("2026-11-23 01:00:00.123 WARNING (MainThread) [homeassistant.loader] We found an integration", "python"),
         ("2026-11-23 01:00:00 UTC [12] LOG process up: PgBouncer 1.22", "postgresql"),
         ("[2026-11-23T01:00:00Z INFO ] started", "rust"),
+        ("2026-11-23T01:00:00.123456+00:00 [warning] clientid: c1, msg: authorization_failed", "elixir"),
+        ("2026-11-23 01:00:00.123 [warning] slow query", "elixir"),
+        ("2026-11-23 01:00:00 [warning  ] slow query", "python"),
+        (
+            "11/23/2026 01:00:00.12 \tw3wp.exe (0x1A2C)    \t0x0B0C\tSearch   \tQuery   \tac3iq\tHigh  \tslow\t ",
+            "dotnet",
+        ),
     ],
 )
 def test_a_layout_is_not_read_by_a_parser_that_would_take_its_words_for_fields(line: str, parser: str) -> None:
