@@ -79,6 +79,7 @@ _BLOCK_STARTS = (
     r"^Start-Date: \d",
     r"^API: \w+(?:\([^\n]*\))?$",
     r"^####<",
+    r"^\d\d/\d\d/(?:\d\d){1,2} \d\d:\d\d:\d\d - Process\(\d",
     r"^\d{4}-\d\d-\d\d-\d\d\.\d\d\.\d\d\.\d{6}[+-]\d{3} ",
 )
 """Patterns for the first lines of events of several lines that do not begin with a time."""
@@ -97,11 +98,12 @@ _FORMATS = (
 )  # fmt: skip
 _DEFAULT_FORMATS = frozenset(("iso8601", "epoch", "date"))
 
-_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
-_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d|CES?T|EES?T|WES?T|MSK|BST|IST|JST|[ECMP][SD]T)\b)?"
+_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9}+)?+"
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d|CES?T|EES?T|WES?T|MSK|BST|IST|JST|[ECMP][SD]T)\b)?+"
 _MONTH = r"[A-Z][a-z]{2}"
 _SHAPES: tuple[tuple[str, Sequence[str]], ...] = (
     (rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}{_ZONE}", ("iso8601",)),
+    (rf"\d{{4}}-\d\d-\d\d_{_CLOCK}", ("%Y-%m-%d_%H:%M:%S.%f", "%Y-%m-%d_%H:%M:%S")),
     (rf"\d{{4}}[/.]\d\d[/.]\d\d {_CLOCK}{_ZONE}", ("date",)),
     (rf"\d\d-{_MONTH}-\d{{4}} {_CLOCK}(?: (?:UTC|[A-Z][a-z]+/[A-Za-z_]+))?", ("date",)),
     (rf"\d\d? {_MONTH} \d{{4}} {_CLOCK}", ("date",)),
@@ -127,7 +129,7 @@ _LATER_LEVEL = (
     r"[\])]? ?:?[ \t]*"
 )
 """A level after other text: in brackets, or before a colon."""
-_AFTER_TIME = r"\]?[ \t]*(?:[|,:-] +)?"
+_AFTER_TIME = r"\]?+[ \t]*+(?:[|,:-] +)?+"
 _HEADS = (
     rf"\[?(?P<time>{{0}}){_AFTER_TIME}",
     rf"{_LEVEL}[ \t]+[\[(]?(?P<time>{{0}}){_AFTER_TIME}",
@@ -136,6 +138,7 @@ _HEADS = (
 """How lines begin: with the time, with the level and the time, or with other text before the time."""
 _COLUMN_NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*")
 _W3C_FIELDS = re.compile(rb"^#Fields:[ \t]*([^\r\n]+)", re.MULTILINE)
+_ZEEK_FIELDS = re.compile(rb"^#fields\t([\w.]+(?:\t[\w.]+)+)\r?$", re.MULTILINE)
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -542,7 +545,10 @@ def _csv(lines: LineBatch) -> list[dict[str, Any]]:
 
 
 def _w3c(data: bytes) -> list[dict[str, Any]]:
-    """Return a grok pattern for the log of IIS or CloudFront, with the names of its `#Fields` directive."""
+    """Return a parser for the log of IIS, CloudFront or Zeek, with the names of its directive for the fields."""
+    zeek = _ZEEK_FIELDS.search(data)
+    if zeek is not None:
+        return [{"type": "csv", "columns": zeek[1].decode().split("\t"), "delimiter": "\t"}]
     directive = _W3C_FIELDS.search(data)
     if directive is None:
         return []

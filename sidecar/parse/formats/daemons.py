@@ -15,6 +15,7 @@ from sidecar.parse.formats.pieces import (
     PID,
     RFC3164_TIME,
     ZONE,
+    ZONE_NAME,
 )  # fmt: skip
 from sidecar.parse.row_templates import decimal_field, number_field, text_field
 from sidecar.parse.time.date_shapes import local_time, utc_time
@@ -24,6 +25,12 @@ _LEVELS = {
     "D": "debug", "d": "debug", "EMER": "emergency", "ERR": "error", "DBG": "debug", "WARN": "warning",
     "information": "info", "EE": "error", "WW": "warning", "II": "info", "!!": "notice", "NI": "warning",
     "0x0010": "fatal", "0x0020": "critical", "0x0040": "error", "0x0080": "warning", "0x0100": "info",
+    "0": "emergency", "1": "alert", "2": "critical", "3": "error", "4": "warning", "5": "notice", "6": "info",
+    "7": "debug", "?": "info", "+": "warning", "!": "error", "i": "info", "w": "warning", "e": "error", "f": "fatal",
+    "NOTE": "notice", "STATUS": "info", "DIAG": "debug", "Default": "info", "Display": "info", "VeryVerbose": "trace",
+    "trc": "trace", "dbg": "debug", "inf": "info", "wrn": "warning", "err": "error", "crt": "critical", "F": "fatal",
+    "Db": "debug", "In": "info", "No": "notice", "Wa": "warning", "Er": "error", "Cr": "critical", "Al": "alert",
+    "Em": "emergency",
 }  # fmt: skip
 _UPPER_LEVEL = (
     r"(?P<level>TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRIT|CRITICAL|ALERT|EMERG|FATAL"
@@ -34,12 +41,21 @@ _LOWER_LEVEL = (
 )
 _SLASHED_TIME = rf"(?P<time>\d{{4}}[-/][01]\d[-/][0-3]\d {CLOCK}){FRACTION}"
 _SOURCE = r"(?P<file>[\w/-]++\.(?:cc?|cpp|h)):(?P<line>\d{1,9})"
+_US_DAY = r"[01]\d/[0-3]\d/\d{4}"
+_TOPIC = r"[a-z0-9!-]"
 
 
 def _to_iso(text: str, year: str, now: float) -> str:
-    """Return a time such as 20261123:010000, or that of Db2 in ISO 8601, and any other as `local_time`
-    does.
+    """Return a time such as 20261123:010000, or that of Db2, Unreal Engine, MikroTik, a Source server or IBM MQ, in
+    ISO 8601, and any other as `local_time` does.
     """
+    if text[4:5] == "." and text[10:11] == "-":
+        text = f"{text[:10].replace('.', '-')} {text[11:].replace('.', ':')}"
+    if text[2:3] == text[5:6] == "/" and text[8:9] == " ":
+        text = f"20{text[6:8]}-{text[:5].replace('/', '-')}{text[8:]}"
+    if text[3:4] == "/":
+        text = f"{text[4:6]} {text[:3]} {text[7:]}"
+    text = text.replace(" - ", " ")
     if text[8:9] == ":" and text[:8].isdigit():
         text = f"{text[:8]}T{text[9:]}"
     if text[10:11] == "-" and text[:4].isdigit():
@@ -126,6 +142,55 @@ DAEMONS = LogFormat(
         r"(?P<time>\d{4}-[01]\d-[0-3]\d-[0-2]\d\.[0-5]\d\.[0-6]\d\.\d{6}[+-]\d{3}) (?P<extra>[EI]\d++[A-Z]\d++) +"
         r"LEVEL: (?P<level>[A-Z][a-z]++)(?: \((?P<logger>[A-Z]++)\))?\n"
         rf"(?=PID +: {PID} [^\n]*\bPROC +: (?P<process>[^\n]+)\n){MESSAGE}",
+        # Traffic Server; Tor; Transmission 4; qBittorrent; RethinkDB.
+        rf"\[(?P<time>{MONTH} [ 0-3]\d {CLOCK})\.(?P<fraction>\d{{3}})\] "
+        rf"(?:\[(?P<thread>[^\]\n]++)\]|(?P<process>traffic_\w++)) "
+        rf"(?P<level>DIAG|DEBUG|STATUS|NOTE|WARNING|ERROR|FATAL|ALERT|EMERGENCY): {MESSAGE}",
+        rf"(?P<time>{MONTH} [ 0-3]\d {CLOCK})\.(?P<fraction>\d{{3}}) \[(?P<level>debug|info|notice|warn|err)\] "
+        rf"{MESSAGE}",
+        rf"\[{ISO}\.(?P<fraction>\d{{3}})\] (?P<level>trc|dbg|inf|wrn|err|crt) {MESSAGE}",
+        rf"\((?P<level>[NIWC])\) {ISO} - {MESSAGE}",
+        rf"{ISO}\.(?P<fraction>\d{{9}}) (?P<uptime>\d{{1,9}}\.\d{{1,9}})s (?P<level>debug|info|notice|warn|error): "
+        rf"{MESSAGE}",
+        # The listener of Oracle; SAP HANA; Veeam; SQL Server Agent.
+        rf"(?P<time>[0-3]\d-(?i:{MONTH})-\d{{4}} {CLOCK}) \* {MESSAGE}",
+        rf"\[(?P<thread>\d{{1,9}})\]\{{(?P<connection>-?\d{{1,18}})\}}\[[^\]\n]*+\] {ISO}{FRACTION} "
+        rf"(?P<level>[diwef]) (?P<logger>\w++) +(?P<file>[\w./-]++)\((?P<line>\d{{1,9}})\) : {MESSAGE}",
+        rf"\[(?P<time>[0-3]\d\.[01]\d\.\d{{4}} {CLOCK}){FRACTION}\] +<(?P<thread>\d{{1,9}})> +"
+        rf"(?P<level>Debug|Info|Warning|Error)(?: \(\d\))? +{MESSAGE}",
+        rf"{ISO} - (?P<level>[?!+]) \[(?P<code>\d{{3}})\] {MESSAGE}",
+        # Prosody; Mumble; TeamSpeak; game servers of the Source and Unreal engines.
+        rf"(?P<time>{MONTH} [ 0-3]\d {CLOCK}) (?P<logger>[^\t\n]++)\t(?P<level>debug|info|warn|error)\t{MESSAGE}",
+        rf"<(?P<level>[DWCF])>{ISO}{FRACTION} {MESSAGE}",
+        rf"{ISO}{FRACTION}\|(?P<level>CRITICAL|ERROR|WARNING|INFO|DEBUG) *\|(?P<logger>\w++) *\|"
+        rf"(?P<extra>[ \d]*+)\|{MESSAGE}",
+        rf"L (?P<time>{_US_DAY} - {CLOCK}): {MESSAGE}",
+        r"\[(?P<time>\d{4}\.[01]\d\.[0-3]\d-[0-2]\d\.[0-5]\d\.[0-6]\d):(?P<fraction>\d{3})\]\[ *\d{1,9}\]"
+        rf"(?P<logger>\w++): (?:(?P<level>Fatal|Error|Warning|Display|Verbose|VeryVerbose): )?{MESSAGE}",
+        # `log show` of macOS; Cisco IOS; MikroTik.
+        rf"{ISO}{FRACTION}(?P<zone>[+-]\d{{4}}) 0x(?P<thread>[0-9a-f]++) +"
+        rf"(?P<level>Default|Info|Debug|Error|Fault) +0x[0-9a-f]++ +{PID} +\d{{1,9}} +(?P<process>[^:\n]++): "
+        rf"{MESSAGE}",
+        rf"[*.]?(?P<time>{MONTH} (?: ?\d|\d\d) (?:\d{{4}} )?{CLOCK}){FRACTION}(?: {ZONE_NAME})?: "
+        rf"%(?P<logger>[A-Z]\w*+)-(?P<level>[0-7])-(?P<code>\w++): {MESSAGE}",
+        rf"(?P<time>(?i:{MONTH})/[0-3]\d/\d{{4}} {CLOCK}|{DAY} {CLOCK}) "
+        rf"(?={_TOPIC}++(?:,{_TOPIC}++)*?,(?P<level>debug|info|warning|error|critical)[, ])"
+        rf"(?P<logger>{_TOPIC}++(?:,{_TOPIC}++)++) {MESSAGE}",
+        # VMware: a virtual machine or ESXi 8, and virtual machines of earlier versions.
+        rf"{ISO}{FRACTION}{ZONE} (?P<level>Db|In|No|Wa|Er|Cr|Al|Em)\(\d{{1,3}}\)\+? (?P<process>[\w.-]++)"
+        rf"(?:\[{PID}\])?(?: -|:) (?:\[Originator@6876 (?P<extra>[^\]\n]++)\] )?{MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE}\| (?P<process>[\w.-]++)\| (?P<level>[A-Z])\d{{3}}\+?: {MESSAGE}",
+        # PBS; Grid Engine; Pi-hole; Cloud Foundry.
+        rf"(?P<time>{_US_DAY} {CLOCK}){FRACTION};[0-9a-f]{{4}};(?P<process>[\w@.-]++);(?P<logger>\w++);"
+        rf"(?P<extra>[^;\n]*+);{MESSAGE}",
+        rf"(?P<time>{_US_DAY} {CLOCK}){FRACTION}\|(?P<logger>[\w -]++)\|(?P<host>[\w.-]++)\|(?P<level>[CEWNID])\|"
+        rf"{MESSAGE}",
+        rf"\[{ISO}\.(?P<fraction>\d{{3}})(?: {ZONE_NAME})? {PID}(?:M|/[TF]\d{{1,9}})?\] (?:{_UPPER_LEVEL}: )?"
+        rf"{MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} \[(?P<logger>[A-Z][A-Z0-9_]*+(?:/[\w.-]++)++)\] (?P<stream>OUT|ERR) +{MESSAGE}",
+        # IBM MQ, an event of several lines.
+        rf"(?P<time>[01]\d/[0-3]\d/(?:\d{{4}}|\d\d) {CLOCK}) - Process\({PID}\.(?P<thread>\d{{1,9}})\) "
+        rf"User\((?P<user>[^)\n]*+)\) Program\((?P<process>[^)\n]*+)\)\n{MESSAGE}",
     ),
     (
         text_field("message", "message", str.strip),
@@ -142,6 +207,8 @@ DAEMONS = LogFormat(
         text_field("log.origin.file.name", "file"),
         number_field("log.origin.file.line", "line"),
         text_field("log.origin.function", "function"),
+        text_field("event.code", "code"),
+        text_field("stream", "stream", lambda name: {"OUT": "stdout", "ERR": "stderr"}[name]),
         text_field("log.syslog.hostname", "host"),
         text_field("log.extra", "extra", lambda text: text.strip(", ")),
     ),
@@ -188,6 +255,31 @@ DAEMONS = LogFormat(
         "lxc-start shop 20261123010000.123 ERROR    start - ../src/lxc/start.c:lxc_spawn:1741 - Failed to start",
         "2026-11-23-02.00.00.123456+060 I1234E567            LEVEL: Warning\n"
         "PID     : 812                  TID : 140223          PROC : db2sysc 0\nMESSAGE : log file is full",
+        "[Nov 23 01:00:00.123] [ET_NET 0] NOTE: Traffic Server 9.2 initialized",
+        "Nov 23 01:00:00.000 [notice] Tor 0.4.8.9 opening log file.",
+        "[2026-11-23 01:00:00.123] inf session Started",
+        "(N) 2026-11-23T01:00:00 - qBittorrent v4.6.2 started",
+        "2026-11-23T01:00:00.123456789 0.042s notice: Running rethinkdb 2.4.3",
+        "23-NOV-2026 01:00:00 * (CONNECT_DATA=(SID=SHOP)) * (ADDRESS=(HOST=203.0.113.7)) * establish * SHOP * 0",
+        "[812]{-1}[-1/-1] 2026-11-23 01:00:00.123456 i Service_Startup  TREXIndexServer.cpp(00042) : started",
+        "[23.11.2026 01:00:00] <01> Info     Starting job 'shop'",
+        "2026-11-23 01:00:00 - ! [298] SQLServer Error: 2, Named Pipes Provider: Could not open a connection",
+        "Nov 23 01:00:00 general\tinfo\tHello and welcome to Prosody version 0.12.4",
+        "<W>2026-11-23 01:00:00.123 1 => <4:ann(-1)> Authenticated",
+        "2026-11-23 01:00:00.123456|INFO    |ServerLibPriv |   |TeamSpeak 3 Server 3.13.7",
+        'L 11/23/2026 - 01:00:00: World triggered "Round_Start"',
+        "[2026.11.23-01.00.00:123][ 42]LogNet: Warning: slow",
+        "2026-11-23 01:00:00.123456+0000 0x1a2b     Default     0x0                  812    0    kernel: (USB) up",
+        "*Nov 23 01:00:00.123: %LINK-3-UPDOWN: Interface GigabitEthernet0/1, changed state to up",
+        "nov/23/2026 01:00:00 system,info,account user ann logged in from 203.0.113.7 via ssh",
+        "2026-11-23T01:00:00.123Z In(05) vmx - DISKLIB-LINK: Opened '/vmfs/volumes/shop.vmdk'",
+        "2026-11-23T01:00:00.123Z| vcpu-0| W115: slow",
+        "11/23/2026 01:00:00;0100;PBS_Server;Job;42.srv-1;enqueuing into workq, state 1 hop 1",
+        "11/23/2026 01:00:00|worker|web-1|W|job 42 failed",
+        "[2026-11-23 01:00:00.123 UTC 812M] INFO: FTL started on web-1",
+        "2026-11-23T01:00:00.12+0000 [APP/PROC/WEB/0] OUT listening on 8080",
+        "11/23/26 01:00:00 - Process(812.1) User(mqm) Program(amqzmuc0)\n                    Host(web-1)\n"
+        "AMQ5051I: The queue manager task 'LOGGER-IO' has started.",
     ),
 )
 """Log files of the programs that the comments name. What they send to syslog is read by `syslog`."""

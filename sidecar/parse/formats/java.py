@@ -6,7 +6,18 @@ import msgspec
 
 from sidecar.parse.addresses import address_field
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, LEVEL, MESSAGE, MONTH, NO_STATE, PID
+from sidecar.parse.formats.pieces import (
+    CLOCK,
+    DAY,
+    FRACTION,
+    ISO,
+    LEVEL,
+    MESSAGE,
+    MONTH,
+    NO_STATE,
+    PID,
+    ZONE_NAME,
+)  # fmt: skip
 from sidecar.parse.row_templates import json_field, number_field, text_field
 
 _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
@@ -47,7 +58,8 @@ LOG4J = LogFormat(
         rf"{_CLOCK} +(?:(?P<extra>[\w.-]++ [\w.-]++\[\d{{1,18}}\]) )?{LEVEL} +\[(?P<logger>[^\]\n]++)\] "
         rf"\((?P<thread>[^)\n]++)\) {MESSAGE}",
         # Hadoop, with the file, function and line.
-        rf"{_CLOCK} +{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?(?P<logger>[^ :(\n]++) \((?P<file>[\w$.-]+\.java):"
+        rf"{_CLOCK} +(?:(?P<extra>[0-9a-f-]{{36}}) +)?{LEVEL} +(?:\[(?P<thread>[^\]\n]*+)\] )?"
+        rf"(?P<logger>[^ :(\n]++) \((?P<file>[\w$.-]+\.java):"
         rf"(?P<function>[\w$<>]++)\((?P<line>\d{{1,9}})\)\) - {MESSAGE}",
         # Spark and old Hadoop: the year has two digits.
         rf"(?P<time>\d\d/[01]\d/[0-3]\d {CLOCK}){FRACTION} +{LEVEL} +(?P<logger>[^ :\n]++): {MESSAGE}",
@@ -112,6 +124,18 @@ LOG4J = LogFormat(
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\[(?P<thread>[^\]\n]++)\] \[(?P<logger>\w++(?:\.[\w$*-]++)++)\] "
         rf"{MESSAGE}",
         rf"{ISO}\.(?P<fraction>\d{{6}})(?P<zone>Z) (?P<level>[CEAID]) (?P<logger>[a-z]\w*+(?:[.-][\w$]++)++) "
+        rf"{MESSAGE}",
+        # Flume; Atlas and Ranger; Ignite; Geode; Jitsi.
+        rf"(?P<time>[0-3]\d {MONTH} \d{{4}} {CLOCK}){FRACTION} +{LEVEL} +\[(?P<thread>[^\]\n]++)\] "
+        rf"\((?P<logger>[\w$.]+)\.(?P<function>[\w$<>]++):(?P<line>\d{{1,9}})\) +- {MESSAGE}",
+        rf"{ISO}{FRACTION} {LEVEL} +- \[(?P<thread>[^\]\n]++)\] ~ {MESSAGE}",
+        rf"\[(?P<time>(?:{DAY}T)?{CLOCK}){FRACTION}\]\[{LEVEL} *+\]\[(?P<thread>[^\]\n]++)\]"
+        rf"\[(?P<logger>[^\]\n]++)\] {MESSAGE}",
+        rf"\[(?P<level>finest|finer|fine|config|info|warn|warning|error|severe|fatal) "
+        rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}){FRACTION} {ZONE_NAME} (?:(?P<app>[^ <\n]++) )?"
+        rf"<(?P<thread>[^>\n]++)> tid=0x[0-9a-f]++\] {MESSAGE}",
+        rf"(?P<app>[A-Z][A-Za-z]*+) {ISO}{FRACTION} {LEVEL}: \[(?P<thread_id>\d{{1,18}})\] "
+        rf"(?:\[(?P<extra>[^\]\n]*+)\] )?(?P<logger>[\w$.]+)\.(?P<function>[\w$<>]++)#(?P<line>\d{{1,9}}): "
         rf"{MESSAGE}",
     ),
     (
@@ -178,6 +202,11 @@ LOG4J = LogFormat(
         "[c.a.jira.web.Cart] failed",
         "2026-11-23 01:00:00,123 ERROR [http-nio-8090-exec-2] [atlassian.confluence.pages.Cart] failed",
         "2026-11-23T01:00:00.123456Z I i.q.c.http.HttpServer listening on 0.0.0.0:9000",
+        "23 Nov 2026 01:00:00,123 INFO  [lifecycleSupervisor-1-0] (org.apache.flume.source.Netcat.start:155)  - up",
+        "2026-11-23 01:00:00,123 WARN  - [pool-2-thread-8 - 0a1b-1:ann:GET/api/atlas/v2] ~ slow (AuditLog:42)",
+        "[01:00:00,123][INFO][main][IgniteKernal] Remote Management [restart: on, REST: on]",
+        "[info 2026/11/23 01:00:00.123 UTC server-1 <main> tid=0x1] Initializing region _monitoringRegion",
+        "JVB 2026-11-23 01:00:00.123 INFO: [1] JitsiConfig.<clinit>#47: Initialized newConfig",
     ),
 )
 """Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -

@@ -46,9 +46,12 @@ KLOG = LogFormat(
         # PyTorch, with the rank; TensorFlow.
         rf"(?:\[rank\d{{1,9}}\]:)?\[(?P<level>[IWEF]){_KLOG_TIME} +(?:{THREAD_ID} )?{_KLOG_FILE}\] {MESSAGE}",
         rf"{ISO}\.(?P<fraction>\d{{1,9}}): (?P<level>[IWEF]) {_KLOG_FILE}\] {MESSAGE}",
+        # Ray.
+        rf"\[{ISO},(?P<fraction>\d{{3}}) (?P<level>[IWEF]) {PID} {THREAD_ID}\] (?:\(\w++\) )?{_KLOG_FILE}: {MESSAGE}",
     ),
     (
         text_field("message", "message"),
+        number_field("process.pid", "pid"),
         number_field("process.thread.id", "thread_id"),
         text_field("log.level", "level", lambda letter: _KLOG_LEVELS[letter]),
         text_field("log.origin.file.name", "file"),
@@ -58,10 +61,11 @@ KLOG = LogFormat(
         'I1123 01:00:00.123456    0007 main.go:42] "Started" addr="[::]:10250"',
         "[rank0]:[W1123 01:00:00.123456789 ProcessGroupNCCL.cpp:1250] Warning: slow",
         "2026-11-23 01:00:00.123456: I tensorflow/core/platform/cpu_feature_guard.cc:182] uses AVX2",
+        "[2026-11-23 01:00:00,123 E 766 798] core_worker_process.cc:825: Failed to establish connection",
     ),
 )
 """`Lmmdd hh:mm:ss.uuuuuu threadid file:line] msg`: the header of k8s.io/klog, used by Kubernetes components, and
-that of glog, which may have the year. PyTorch and TensorFlow write similar lines."""
+that of glog, which may have the year. PyTorch, TensorFlow and Ray write similar lines."""
 
 _GO_LEVELS = {
     "T": "trace", "D": "debug", "I": "info", "N": "notice", "W": "warning", "E": "error", "C": "critical",
@@ -290,12 +294,17 @@ PHP = LogFormat(
         rf"\[{ISO}{FRACTION} [#$^*%@]{PID}\.\d{{1,9}}\]\t(?P<level>[A-Z]++)\t{MESSAGE}",
         rf"{ISO} (?P<level>(?i:emergency|alert|critical|error|warning|notice|info|debug)): {MESSAGE}",
         rf"{ISO}{ZONE} (?P<level>EMERG|ALERT|CRIT|ERR|WARN|NOTICE|INFO|DEBUG) \(\d\): {MESSAGE}",
+        # TYPO3.
+        rf"{WEEKDAY}, (?P<time>[0-3]\d {MONTH} \d{{4}} {CLOCK}) {ZONE} "
+        rf"\[(?P<level>EMERGENCY|ALERT|CRITICAL|ERROR|WARNING|NOTICE|INFO|DEBUG)\] "
+        rf"request=\"(?P<request>[^\"\n]*+)\" component=\"(?P<logger>[^\"\n]*+)\": {MESSAGE}",
     ),
     (
         text_field("message", "message"),
         number_field("process.pid", "pid"),
         address_field("source.address", "client"),
         text_field("user.id", "user"),
+        text_field("http.request.id", "request"),
         text_field("log.level", "level", _expand_level),
         text_field("log.logger", "logger"),
     ),
@@ -310,6 +319,7 @@ PHP = LogFormat(
         "[2026-11-23 01:00:00 #812.0]\tINFO\tServer is reload all workers now",
         "2026-11-23 01:00:00 Error: Controller class Cart could not be found.",
         "2026-11-23T01:00:00+00:00 ERR (3): no stock",
+        'Mon, 23 Nov 2026 01:00:00 +0000 [ERROR] request="0a1b" component="TYPO3.CMS.Core": no stock',
     ),
 )
 """`error_log` of PHP and PHP-FPM; Monolog's `LineFormatter`, which Laravel and Symfony use; the frameworks that the
@@ -405,6 +415,8 @@ DOTNET = LogFormat(
         rf"<(?P<level>[2-7])>(?P<logger>[\w.+`]++)\[(?P<event>-?\d{{1,10}})\] {MESSAGE}",
         rf"\[(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}(?: ?{ZONE})?\] \[{_SERILOG_LEVEL}\] "
         rf"\[(?P<thread>\d{{1,9}})\] (?:(?P<logger>[\w.]++): )?{MESSAGE}",
+        # Emby.
+        rf"{ISO}{FRACTION} (?P<level>Debug|Info|Warn|Error|Fatal) (?P<logger>[\w.]++): {MESSAGE}",
         # ULS of SharePoint; a star marks the rest of the previous message.
         rf"(?P<time>[01]\d/[0-3]\d/\d{{4}} {CLOCK}){FRACTION}\*? *\t(?P<process>[^\t\n(]*[^\t\n( ]) *"
         r"\((?:[^\t\n:)]++:)?0x(?P<pid_hex>[0-9A-Fa-f]{1,8})\) *\t0x(?P<thread_hex>[0-9A-Fa-f]{1,8}) *\t"
@@ -433,6 +445,7 @@ DOTNET = LogFormat(
         "2026-11-23 01:00:00,123 [1] INFO  Shop.Orders [(null)] - order accepted",
         "<6>Shop.Orders[0] order accepted",
         "[01:00:00] [INF] [12] Main: Jellyfin version: 10.9",
+        "2026-11-23 01:00:00.123 Info Main: Application path: /app/emby",
         "11/23/2026 01:00:00.12 \tw3wp.exe (0x1A2C)      \t0x0B0C\tSharePoint Foundation         \tDatabase       \t"
         "8acb\tHigh     \tSlow query                                        \t0a1b2c3d-1111-2222-3333-444455556666",
     ),

@@ -97,6 +97,10 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION} (?P<level>CRIT|ERRO|DEBG|TRAC|BLAT) {MESSAGE}",
         rf"{_LEVEL}: (?! ){MESSAGE}",
         rf"(?P<time>{CLOCK}) (?!\[|[AP]M\b){NO_LEVEL}{MESSAGE}",
+        # SABnzbd; Frigate; Ray.
+        rf"{ISO}{FRACTION}::{_LEVEL}::\[(?P<logger>[\w.]++):(?P<line>\d{{1,9}})\] {MESSAGE}",
+        rf"\[{ISO}{FRACTION}\] (?P<logger>[\w.-]++) +{_LEVEL} *: {MESSAGE}",
+        rf"{ISO}{FRACTION}\t{_LEVEL} (?P<file>[\w./-]+\.py):(?P<line>\d{{1,9}}) -- {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -156,6 +160,9 @@ PYTHON = LogFormat(
         "2026-11-23 01:00:00,123 CRIT Supervisor is running as root",
         "INFO: Informed scheduler that task   Ship__99914b932b   has status   PENDING",
         "01:00:00 default: shop.ship(42) (0a1b-2c3d)",
+        "2026-11-23 01:00:00,123::ERROR::[newswrapper:178] Failed to connect: no route",
+        "[2026-11-23 01:00:00] frigate.app                    INFO    : Starting Frigate (0.14.1)",
+        "2026-11-23 01:00:00,123\tINFO worker.py:1724 -- Started a local Ray instance.",
     ),
 )
 """`logging.BASIC_FORMAT`; the format of Python's logging HOWTO, with ` - ` between time, name, level and message;

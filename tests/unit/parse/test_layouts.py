@@ -165,6 +165,22 @@ LOOKALIKES = [
     ("envoy", '[2026-11-23T01:00:00.123Z] "GET /cart HTTP/1.1" 200'),
     ("envoy", '[2026-11-23T01:00:00.123Z] "GET /cart HTTP/1.1" 099 - 0 512 12 11 "-" "-" "-" "-" "-"'),
     ("syslog", "Nov 23 01:00:00 [error] the shop is closed"),
+    ("daemons", "<W>eather in the shop"),
+    ("daemons", "L 11/23/2026: the shop is open"),
+    ("daemons", "(N) the shop is open"),
+    ("daemons", "2026-11-23 01:00:00 milk,bread are sold"),
+    ("daemons", "2026-11-23 01:00:00 - ! the shop is open"),
+    ("daemons", "Nov 23 01:00:00 [info] the shop is open"),
+    ("daemons", "Nov 23 01:00:00: %5 of the shop is open"),
+    ("daemons", "[2026-11-23 01:00:00.123 of the shop] open"),
+    ("daemons", "2026-11-23T01:00:00.123Z In the shop - open"),
+    ("daemons", "11/23/2026 01:00:00|the shop|open"),
+    ("log4j", "[01:00:00,123][INFO] the shop is open"),
+    ("log4j", "[info 2026/11/23 01:00:00.123 UTC] the shop is open"),
+    ("log4j", "Shop 2026-11-23 01:00:00.123 INFO: [1] the shop is open"),
+    ("python", "2026-11-23 01:00:00,123::the shop is open"),
+    ("klog", "[2026-11-23 01:00:00,123 E 766] the shop is open"),
+    ("php", "Mon, 23 Nov 2026 01:00:00 +0000 [ERROR] the shop is closed"),
 ]
 
 

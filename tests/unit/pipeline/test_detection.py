@@ -62,7 +62,30 @@ def test_a_layout_is_not_read_by_a_parser_that_would_take_its_words_for_fields(l
     assert propose(f"{line}\n".encode() * 4, ManualClock(1795395600.0)).parser == parser
 
 
-CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+@pytest.mark.parametrize(
+    ("line", "time"),
+    [
+        ("shop 2026-11-23 01:00:00.123 INFO: open", "2026-11-23 01:00:00.123"),
+        ("Mon, 23 Nov 2026 01:00:00 +0000 [ERROR] closed", "Mon, 23 Nov 2026 01:00:00 +0000"),
+        ("2026-11-23_01:00:00.12345 open", "2026-11-23_01:00:00.12345"),
+    ],
+)
+def test_a_pattern_takes_the_whole_time_and_no_empty_text_for_a_field(line: str, time: str) -> None:
+    proposed = propose(f"{line}\n".encode() * 4, ManualClock(1795395600.0))
+    match = re.match(proposed.pipeline["parser"]["pattern"], line)
+    assert match
+    assert (match["time"], proposed.times) == (time, 1.0)
+    assert all(text is None or text.strip() for text in match.groupdict().values())
+
+
+def test_a_log_of_zeek_has_the_names_of_its_fields() -> None:
+    head = b"#separator \\x09\n#fields\tts\tuid\tid.orig_h\n#types\ttime\tstring\taddr\n"
+    proposed = propose(head + b"1795395600.123456\tCUM0\t192.0.2.7\n" * 40, ManualClock(1795395600.0))
+    assert proposed.pipeline["parser"][0]["columns"] == ["ts", "uid", "id.orig_h"]
+    assert proposed.times == 1.0
+
+
+CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9}+)?+"
 ISO = rf"\d{{4}}-\d\d-\d\d[T ]{CLOCK}"
 EXPECTED: dict[str, dict[str, Any]] = {
     "apache-access": {"parser": "apache"},
