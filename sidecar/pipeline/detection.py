@@ -104,6 +104,7 @@ _MONTH = r"[A-Z][a-z]{2}"
 _SHAPES: tuple[tuple[str, Sequence[str]], ...] = (
     (rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}{_ZONE}", ("iso8601",)),
     (rf"\d{{4}}-\d\d-\d\d_{_CLOCK}", ("%Y-%m-%d_%H:%M:%S.%f", "%Y-%m-%d_%H:%M:%S")),
+    (rf"\d{{4}}-\d{{3}}T{_CLOCK}{_ZONE}", ("iso8601",)),
     (rf"\d{{4}}[/.]\d\d[/.]\d\d {_CLOCK}{_ZONE}", ("date",)),
     (rf"\d\d-{_MONTH}-\d{{4}} {_CLOCK}(?: (?:UTC|[A-Z][a-z]+/[A-Za-z_]+))?", ("date",)),
     (rf"\d\d? {_MONTH} \d{{4}} {_CLOCK}", ("date",)),

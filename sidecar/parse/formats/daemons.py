@@ -46,13 +46,15 @@ _TOPIC = r"[a-z0-9!-]"
 
 
 def _to_iso(text: str, year: str, now: float) -> str:
-    """Return a time such as 20261123:010000, or that of Db2, Unreal Engine, MikroTik, a Source server or IBM MQ, in
-    ISO 8601, and any other as `local_time` does.
+    """Return a time such as 20261123:010000, or that of Db2, Unreal Engine, MikroTik, a Source server, Proxifier
+    or IBM MQ, in ISO 8601, and any other as `local_time` does.
     """
     if text[4:5] == "." and text[10:11] == "-":
         text = f"{text[:10].replace('.', '-')} {text[11:].replace('.', ':')}"
     if text[2:3] == text[5:6] == "/" and text[8:9] == " ":
         text = f"20{text[6:8]}-{text[:5].replace('/', '-')}{text[8:]}"
+    if text[2:3] == "." and text[5:6] == " ":
+        text = f"{text[:2]}-{text[3:]}"
     if text[3:4] == "/":
         text = f"{text[4:6]} {text[:3]} {text[7:]}"
     text = text.replace(" - ", " ")
@@ -188,6 +190,9 @@ DAEMONS = LogFormat(
         rf"\[{ISO}\.(?P<fraction>\d{{3}})(?: {ZONE_NAME})? {PID}(?:M|/[TF]\d{{1,9}})?\] (?:{_UPPER_LEVEL}: )?"
         rf"{MESSAGE}",
         rf"{ISO}{FRACTION}{ZONE} \[(?P<logger>[A-Z][A-Z0-9_]*+(?:/[\w.-]++)++)\] (?P<stream>OUT|ERR) +{MESSAGE}",
+        # CBS, CSI and DISM of Windows; Proxifier.
+        rf"{ISO}, (?P<level>Info|Warning|Error) +(?P<logger>[A-Z]{{2,12}}) ++{MESSAGE}",
+        rf"\[(?P<time>[01]\d\.[0-3]\d {CLOCK})\] (?P<process>[\w.-]++(?: \*64)?) - {MESSAGE}",
         # IBM MQ, an event of several lines.
         rf"(?P<time>[01]\d/[0-3]\d/(?:\d{{4}}|\d\d) {CLOCK}) - Process\({PID}\.(?P<thread>\d{{1,9}})\) "
         rf"User\((?P<user>[^)\n]*+)\) Program\((?P<process>[^)\n]*+)\)\n{MESSAGE}",
@@ -278,6 +283,8 @@ DAEMONS = LogFormat(
         "11/23/2026 01:00:00|worker|web-1|W|job 42 failed",
         "[2026-11-23 01:00:00.123 UTC 812M] INFO: FTL started on web-1",
         "2026-11-23T01:00:00.12+0000 [APP/PROC/WEB/0] OUT listening on 8080",
+        "2026-11-23 01:00:00, Info                  CBS    Session: 30546354_42 initialized by client shop.",
+        "[11.23 01:00:00] shop.exe *64 - shop.example:443 open through proxy proxy.shop.example:5070 HTTPS",
         "11/23/26 01:00:00 - Process(812.1) User(mqm) Program(amqzmuc0)\n                    Host(web-1)\n"
         "AMQ5051I: The queue manager task 'LOGGER-IO' has started.",
     ),

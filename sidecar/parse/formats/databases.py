@@ -87,6 +87,9 @@ MYSQL = LogFormat(
         rf"(?P<time>\d\d[01]\d[0-3]\d +\d?\d:[0-5]\d:[0-6]\d) +{_MYSQL_LEVEL} {MESSAGE}",
         rf"(?P<time>\d\d[01]\d[0-3]\d +\d?\d:[0-5]\d:[0-6]\d) +{MESSAGE}",
         rf"(?P<time>{DAY} [ 012]\d:[0-5]\d:[0-6]\d) (?:(?P<thread_hex>[0-9a-f]{{6,16}})|{THREAD_ID}) {MESSAGE}",
+        # The general query log.
+        rf"{ISO}\.(?P<fraction>\d{{1,6}})(?P<zone>Z|[+-]\d\d:?\d\d)\t *{THREAD_ID} "
+        rf"(?P<command>[A-Z][a-zA-Z]++(?: [a-zA-Z]++){{0,2}}+)(?:\t{MESSAGE})?",
     ),
     (
         text_field("message", "message"),
@@ -94,6 +97,7 @@ MYSQL = LogFormat(
         text_field("process.thread.name", "thread_hex"),
         text_field("mysql.error.code", "code"),
         text_field("mysql.error.subsystem", "subsystem"),
+        text_field("mysql.command", "command"),
         text_field("log.level", "level", str.lower),
     ),
     examples=(
@@ -103,11 +107,13 @@ MYSQL = LogFormat(
         "261123 19:26:00 [Warning] IP address '192.0.2.7' could not be resolved",
         "261123 19:26:00  InnoDB: Starting shutdown...",
         "2026-11-23 01:00:00 7f1c2a InnoDB: page cleaner took 4012ms",
+        "2026-11-23T01:00:00.123456Z\t    9 Query\tselect 1",
     ),
 )
 """`time thread [label] [err_code] [subsystem] msg`, from "The Error Log" in its manual; MySQL 5.7 has no code and
 no subsystem. MariaDB writes `yyyy-mm-dd hh:mm:ss thread [type] msg` in local time, with hours padded by a space;
-MySQL and MariaDB 5.5 write `yymmdd hh:mm:ss [type] msg`, and InnoDB of 5.6 a thread in hexadecimal digits."""
+MySQL and MariaDB 5.5 write `yymmdd hh:mm:ss [type] msg`, and InnoDB of 5.6 a thread in hexadecimal digits. Also
+the general query log."""
 
 _ISO_LINE = rf"# Time: (?P<time>{DAY}T{CLOCK})(?:\.(?P<fraction>\d{{1,9}}))?(?P<zone>Z|[+-]\d\d:\d\d)[ \t]*\n"
 _NUMBER = r"(?:0|[1-9]\d{0,17})"

@@ -141,7 +141,7 @@ LOG4J = LogFormat(
     (
         text_field("message", "message"),
         number_field("process.pid", "pid"),
-        text_field("process.thread.name", "thread"),
+        text_field("process.thread.name", "thread", str.rstrip),
         number_field("process.thread.id", "thread_id"),
         text_field("user.name", "user"),
         text_field("service.name", "app"),

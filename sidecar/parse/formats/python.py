@@ -64,7 +64,7 @@ PYTHON = LogFormat(
         # Odoo, with the name of the database; OpenStack, also with the file name at the beginning of the line.
         rf"{ISO}{FRACTION} {PID} {_LEVEL} (?P<database>[^ .\n]++) "
         rf"(?P<logger>(?:odoo|openerp|werkzeug|\w++\.)[\w.]*+): {MESSAGE}",
-        rf"(?:[\w.-]++\.log\S{{0,40}} )?{ISO}{FRACTION} {PID} {_LEVEL} (?P<logger>[\w.]++) {MESSAGE}",
+        rf"(?:[\w-]++\.log\S{{0,40}} )?{ISO}{FRACTION} {PID} {_LEVEL} (?P<logger>[\w.]++) {MESSAGE}",
         # Django's manual and tutorials, IPython and Tornado.
         rf"{_LEVEL} {ISO}{FRACTION} (?P<logger>[\w.]++) {PID} (?P<thread>\d{{1,18}}) {MESSAGE}",
         rf"\[(?P<time>[0-3]\d/{MONTH}/\d{{4}} {CLOCK})\] {_LEVEL} \[(?P<logger>[\w.]++)(?::(?P<line>\d{{1,9}}))?\] "
@@ -101,6 +101,9 @@ PYTHON = LogFormat(
         rf"{ISO}{FRACTION}::{_LEVEL}::\[(?P<logger>[\w.]++):(?P<line>\d{{1,9}})\] {MESSAGE}",
         rf"\[{ISO}{FRACTION}\] (?P<logger>[\w.-]++) +{_LEVEL} *: {MESSAGE}",
         rf"{ISO}{FRACTION}\t{_LEVEL} (?P<file>[\w./-]+\.py):(?P<line>\d{{1,9}}) -- {MESSAGE}",
+        # VDSM of oVirt.
+        rf"(?P<thread_name>[^:\n]++)::{_LEVEL}::{ISO}{FRACTION}::(?P<file>\w++)::(?P<line>\d{{1,9}})::"
+        rf"(?P<logger>[\w.]++)::\((?P<function>\w++)\) {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -163,6 +166,7 @@ PYTHON = LogFormat(
         "2026-11-23 01:00:00,123::ERROR::[newswrapper:178] Failed to connect: no route",
         "[2026-11-23 01:00:00] frigate.app                    INFO    : Starting Frigate (0.14.1)",
         "2026-11-23 01:00:00,123\tINFO worker.py:1724 -- Started a local Ray instance.",
+        "Thread-15::DEBUG::2026-11-23 01:00:00,123::clientIF::54::vds::(wrapper) [192.0.2.7]::call getCapabilities",
     ),
 )
 """`logging.BASIC_FORMAT`; the format of Python's logging HOWTO, with ` - ` between time, name, level and message;

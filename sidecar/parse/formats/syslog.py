@@ -44,6 +44,10 @@ _PRI = r"<(?P<pri>\d|[1-9]\d|1[0-8]\d|19[01])>"
 _FRACTION = r"(?:[.,](?P<fraction>\d{1,9})\d*+)?"
 _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
 _RFC3164 = rf"(?P<time>{MONTH} (?: ?\d|\d\d) (?:\d{{4}} )?{CLOCK}){_FRACTION}"
+_LOCAL_MONTH = (
+    r"(?:janv\.|févr\.|mars|avril|mai|juin|juil\.|août|sept\.|oct\.|nov\.|déc\."
+    r"|Jän|Mär|Mai|Juni|Juli|Okt|Dez)"
+)
 _ISO = rf"{ISO}{_FRACTION}{_ZONE}?"
 _HOST = rf"(?P<host>(?!{LEVEL_WORD} )(?:[\w.@/%-]++|:(?! ))++)"
 _TAG = r"(?P<app>[^\[: \n]++)(?:\[(?P<proc>[^\]\n]++)\])?: ?"
@@ -71,6 +75,8 @@ SYSLOG = LogFormat(
         rf"{_RFC3164} {_HOST} +(?=-{{2,3}} |(?:last )?message repeated |exiting on signal ){MESSAGE}",
         rf"{_RFC3164} {NO_LEVEL}{MESSAGE}",
         rf"{_PRI}{_TAG}{MESSAGE}",
+        # The journal, shown in French or German.
+        rf"(?P<time>{_LOCAL_MONTH} (?: ?\d|\d\d) {CLOCK}){_FRACTION} {_HOST} {_TAG}{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -101,6 +107,7 @@ SYSLOG = LogFormat(
         "Nov 23 01:00:00 web-1 last message repeated 3 times",
         "Nov 23 01:00:00 Listening for queries on 192.0.2.7:53",
         "<13>backup[77]: done",
+        "nov. 23 01:00:00 web-1 sshd[812]: Accepted publickey for ann",
     ),
 )
 """RFC 5424 §6, and these variants: fractions of nine digits, where the RFC allows six; no priority and version.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -142,6 +143,8 @@ def check(data: bytes) -> None:
         first = _Reading.of(file, framing, sizes[0])
         while fuzzed.is_left:
             file.append(fuzzed.piece())
+            if file.content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+                return  # a file in another encoding is refused
             what = fuzzed.below(4)
             if what:
                 file.tracked.is_last_line_complete = what == 3
