@@ -204,7 +204,9 @@ class _Try(msgspec.Struct, frozen=True):
     def worth(self) -> float:
         """Return the average score of an event."""
         count = self.records.lines.count
-        fields = sum(min(len(row), _MAX_COUNTED_FIELDS) for row in self.rows)
+        fields = sum(
+            min(sum(not name.startswith("column_") for name in row), _MAX_COUNTED_FIELDS) for row in self.rows
+        )
         total = len(self.rows) + _TIME_WORTH * self.times + _LEVEL_WORTH * self.levels + _FIELD_WORTH * fields
         return total / count if count else 0.0
 

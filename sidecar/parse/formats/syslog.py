@@ -65,7 +65,7 @@ SYSLOG = LogFormat(
         rf"{_PRI}(?P<version>[1-9]\d?) (?:{ISO}(?:\.(?P<fraction>\d{{1,9}}))?{_ZONE}|-){_PARTS}",
         rf"(?:{_PRI})?{_RFC3164} {_HOST} {_TAG}{MESSAGE}",
         rf"(?:{_PRI})?{_ISO} {_HOST} {_TAG}{MESSAGE}",
-        rf"(?:{_PRI})?(?:(?P<version>[1-9]\d?) )?(?=[\d-]{{10}}T){_ISO}{_PARTS}",
+        rf"(?:{_PRI})?(?:(?P<version>[1-9]\d?) )?(?=[\d-]{{10}}T){_ISO}(?= [\w.:@/%-]++ ){_PARTS}",
         rf"(?:{_PRI})?{_RFC3164} {_TAG}{MESSAGE}",
         rf"(?:{_PRI})?{_ISO} (?P<app>[^\[: \n]++)\[(?P<proc>[^\]\n]++)\]: ?{MESSAGE}",
         rf"(?:{_PRI})?{_RFC3164} {_HOST} {_TAG_OF_WORDS}{MESSAGE}",

@@ -177,6 +177,7 @@ LOOKALIKES = [
     ("daemons", "11/23/2026 01:00:00|the shop|open"),
     ("daemons", "2026-11-23 01:00:00, Error Shop is closed"),
     ("daemons", "[11.23 01:00:00] the shop - open"),
+    ("syslog", "2026-11-23T01:00:01.12+0000 [RTR/1] OUT shop.example - [x] open"),
     ("syslog", "avr. 23 of 01:00:00 the shop is open"),
     ("mysql", "2026-11-23T01:00:00.123456Z\t    9 the shop"),
     ("log4j", "[01:00:00,123][INFO] the shop is open"),
