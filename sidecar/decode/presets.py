@@ -157,8 +157,10 @@ PRESETS: dict[str, Preset] = {
         rb"#\d++ " + _LINE,
         rb"Next [\w\\]++" + _LINE,
         rb"\[[^\]\n]*+\] PHP (?:Stack trace:| ++\d++\. )" + _LINE,
-        # Monolog's LineFormatter, as in Laravel; the JSON of the context ends after the trace.
+        # Monolog's LineFormatter, as in Laravel; the JSON of the context ends after the trace. A blank line is before
+        # each previous exception.
         rb"\[(?:stacktrace|previous exception)\]" + _LINE,
+        rb"\n(?=\[previous exception\]|\Z)",
         rb"\"\}" + _LINE,
     ),
     "rust": _preset(rb"stack backtrace:" + _LINE, rb"note: " + _LINE, rb"Caused by:" + _LINE, first=_RUST_PANIC),

@@ -141,7 +141,9 @@ EVENTS = {
         "[23-Nov-2026 10:00:01 UTC] PHP   1. {main}() /app/a.php:0\n",
         "[23-Nov-2026 10:00:02 UTC] PHP Notice:  y\n",
         '[2026-11-23 10:00:03] local.ERROR: x {"exception":"[object] (Error(code: 0): x at /a.php:7)\n'
-        '[stacktrace]\n#0 /a.php(1): b()\n#1 {main}\n"} \n',
+        "[stacktrace]\n#0 /a.php(1): b()\n#1 {main}\n\n"
+        "[previous exception] [object] (Error(code: 0): y at /a.php:8)\n"
+        '[stacktrace]\n#0 /a.php(1): c()\n#1 {main}\n"} \n',
         "[2026-11-23 10:00:04] local.INFO: y\n",
     ],
     "rust": [
