@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,7 +91,8 @@ class _Reading:
         assert all(ends[start] == end > start for start, end in gaps)
         for index, (start, text) in enumerate(zip(starts, texts, strict=True)):
             notes = found.annotations.get(index, {})
-            self._check(self.file.content[start : ends[start]], text, notes)
+            raw = self.file.content[start : ends[start]]
+            self._check(raw if start else raw.removeprefix(BOM_UTF8), text, notes)
             self.lines.append((start, text, notes))
         self.gaps += gaps
 
