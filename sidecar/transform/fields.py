@@ -29,7 +29,7 @@ from sidecar.lib.jsontext.columns import (
     rename_members,
     replace_values,
 )
-from sidecar.lib.jsontext.edit import can_insert, edit, insert, insert_all, keep, read, remove
+from sidecar.lib.jsontext.edit import can_insert, edit, insert, keep, read, remove
 from sidecar.lib.jsontext.nested import json_string
 from sidecar.model.records import RecordBatch, Transform
 
@@ -147,10 +147,21 @@ class RenameFields(FieldChange):
         changed, moved = (_rename_in_place(body, old, new), []) if has_same_parent else remove(body, old)
         if changed == body:
             return body
-        if not can_insert(body if has_same_parent else changed, new):
+        is_free = can_insert(body if has_same_parent else changed, new)
+        renamed = _insert_below(changed, new, moved) if is_free else None
+        if renamed is None:
             report_failure(f"rename: {_describe_conflict(new)}, so {old} keeps its name")
             return body
-        return insert_all(changed, [(new + below, value) for below, value in moved]) if moved else changed
+        return renamed
+
+
+def _insert_below(body: str, path: str, values: Iterable[tuple[str, str]]) -> str | None:
+    """Return the body with these values, each at `path` and what is below it; None if they are in conflict."""
+    for below, value in values:
+        if not can_insert(body, path + below):
+            return None  # a record with `x` and `x.y`
+        body = insert(body, path + below, value)
+    return body
 
 
 def _have_same_parent(path: str, other: str) -> bool:
@@ -184,11 +195,13 @@ class CopyFields(FieldChange):
     def apply(self, body: str, report_failure: ReportFailure) -> str:
         for source, target in self._pairs:
             values = _read_below(body, source)
-            if values and not can_insert(body, target):
-                report_failure(f"copy: {_describe_conflict(target)}, so {source} is not copied")
+            if not values:
                 continue
-            if values:
-                body = insert_all(body, [(target + below, value) for below, value in values])
+            copied = _insert_below(body, target, values) if can_insert(body, target) else None
+            if copied is None:
+                report_failure(f"copy: {_describe_conflict(target)}, so {source} is not copied")
+            else:
+                body = copied
         return body
 
     def apply_all(self, bodies: Sequence[str]) -> Bodies:

@@ -345,6 +345,14 @@ def test_a_field_is_found_at_once_or_by_reading_all_members_with_the_same_result
     assert keep.apply(body, silent) == keep.apply(body + escaped, silent)
 
 
+@pytest.mark.parametrize("path", ["a", "b"])
+def test_a_field_and_one_below_it_are_not_moved_over_each_other(path: str) -> None:
+    body, failures = '"a":{"log.offset":1,"log":"x"}', list[str]()
+    assert RenameFields({"a.log": path}).apply(body, failures.append) == body
+    assert CopyFields({"a.log": path}).apply(body, failures.append) == body
+    assert len(failures) == 2
+
+
 OURS_TOO = st.sampled_from(["a", "log", "offset", "file", "host", "@timestamp", "event", "team", "log.offset", "b.c"])
 WITH_OURS = st.recursive(
     st.integers(0, 9) | st.just("2026-11-23T01:00:00Z"),
