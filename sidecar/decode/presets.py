@@ -83,6 +83,8 @@ _JUL_EVENT = (
     + rb"(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): " + _LINE + rb"(?:" + _EXCEPTION + rb")?+"
 )  # fmt: skip
 
+_PATH = rb"[^ \t\n\r\f\v:]++"
+
 # A line that reports a failure, and "Error: closed" after it, if its frames follow or are not written yet. After any
 # other line, an error is an event by itself, as `console.error` writes it.
 _NODE_ERROR = rb"(?:[A-Z][\w$]*?)?(?:Error|Exception)(?: \[[^\]\n]*+\])?+(?::[^\n]*+)?+\n(?=[ \t]++at |\Z)"
@@ -92,15 +94,21 @@ _NODE_FAILURE = rb"(?=" + _LINE + _NODE_ERROR + rb")[^\n]*?(?i:error|fatal|fail|
 # and its version.
 _NODE_CARET = rb"[ \t]*+[\^~]++[ \t]*+\n"
 _NODE_CRASH = (
-    rb"(?:node:[\w/.-]++|(?:[A-Za-z]:(?=\\)|file:(?=/))?+[^\s:]*?\.[cm]?[jt]sx?|\[eval\]|\[stdin\]):\d++\n"
+    rb"(?:node:[\w/.-]++|(?:[A-Za-z]:(?=\\)|file:(?=/))?+(?=" + _PATH + rb"(?<=[sx]):\d)[^\s:]*?\.[cm]?[jt]sx?|"
+    rb"\[eval\]|\[stdin\]):\d++\n"
     rb"(?:" + _LINE + rb"(?=" + _NODE_CARET + rb"|\Z))?+(?:" + _NODE_CARET + rb"\n?+"
     rb"(?:[A-Za-z_$][\w$]*+(?: \[[^\]\n]*+\])?+(?::[^\n]*+)?+\n)?+)?+"
     rb"(?:" + _INDENTED + rb"|\n|[}\])]" + _LINE + rb"|Require stack:\n(?:- " + _LINE + rb")*+)*+"
     rb"(?:\(Use `node " + _LINE + rb"\n?+)?+(?:Node\.js v\d[^\n]*+\n)?+"
 )
 
+# A line of a backtrace. The look-ahead skips most other lines, which begin with a time. Sets without a class such as
+# \s are faster.
+_RUBY_FRAME = (
+    rb"(?:[A-Za-z0-9_.-]++ \([A-Za-z0-9_.]++\) )?(?=" + _PATH + rb"(?<=[belmu]):\d)"
+    rb"[^\s:]*?\.(?:rb|erb|haml|slim|rake|ru):\d++:in [`'][^'\n]++'\n"
+)
 # What Rails writes of an error: a fatal line without text, and the lines of the error. All have the same tags.
-_RUBY_FRAME = rb"(?:[\w.-]++ \([\w.]++\) )?[^\s:]*?\.(?:rb|erb|haml|slim|rake|ru):\d++:in [`'][^'\n]++'\n"
 _RAILS_ERROR = (
     rb"F, \[[^\]\n]++\] FATAL -- [^:\n]*+: (?:[ \t]*+\n(?:[A-Z]\w*+(?:::\w++)*+ \([^\n]*+\n)?+|"
     rb"(?P<tags>(?:\[[^\]\n]++\] ?)++)[ \t]*+\n(?:(?P=tags)" + _LINE + rb")*+)"
