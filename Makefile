@@ -145,6 +145,7 @@ image:
 
 bench: $(READY)
 	mkdir -p build
+	bash tests/benchmarks/peers/install-rsyslog.sh
 	$(BIN)/python -m tests.benchmarks $(BENCH) --markdown build/bench.md --plots build/bench
 	$(BIN)/python -m tests.benchmarks.measures $(BENCH) --markdown build/measures.md --plots build/bench
 
