@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from sidecar.model.fingerprint import Fingerprint
 from sidecar.tail.hard_links import HardLinks
 from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.siblings import SearchScope
+from sidecar.tail.tracked_file import FileLocation, TrackedFile
 from sidecar.tail.unreadable_files import UnreadableFiles
 from sidecar.telemetry import events
 
@@ -90,6 +92,12 @@ class TailContext(msgspec.Struct):
 
     is_ending: bool = False
     """Whether the sidecar ends, so that an unterminated last line counts as complete."""
+
+    def last_place(self, file: TrackedFile) -> FileLocation:
+        """Return where the application had the file last. It may be resumed from a hard link of the sidecar."""
+        path = file.generation.path
+        is_link = self.links is not None and self.links.is_link(file.name)
+        return FileLocation(os.path.dirname(path), path) if is_link else file.place
 
     def report_gone(self, gone: Sequence[KnownFile]) -> None:
         """Report files that disappeared while the sidecar was down."""

@@ -86,8 +86,9 @@ class CopyDecisions:
             beginning = source.pread(INDEXED_BYTES, 0)
         is_short = not source.has_bytes(FINGERPRINT_BYTES)
         for file in index.find_matches(place.name, beginning):
-            is_near = os.path.dirname(file.name) == os.path.dirname(place.name)
-            is_unlikely = file in started and not is_rotation_of(file.name, place.name)
+            name = self._context.last_place(file).name
+            is_near = os.path.dirname(name) == os.path.dirname(place.name)
+            is_unlikely = file in started and not is_rotation_of(name, place.name)
             is_refilled = file.is_in_copy and place.name == file.generation.path
             if is_refilled or is_unlikely or (is_short and not is_near):
                 continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 
 from sidecar.tail.content import MIN_PROOF_BYTES, ContentComparer
@@ -78,7 +77,7 @@ class NewFiles:
             self._compared = {key: at for key, at in self._compared.items() if key in seen}
             index = PrefixIndex(file for file in self._files if file.phase is not FilePhase.DELIVERED)
             self._replaced = {
-                self._last_place(file).name: file
+                self._context.last_place(file).name: file
                 for file in self._files
                 if file.file_id.key not in seen and not file.may_finish
             }
@@ -168,7 +167,7 @@ class NewFiles:
             if before is None or before.size < MIN_PROOF_BYTES or not opened.open.has_bytes(before.size):
                 return False
             has_name = not before.is_open or before.status().links > 0
-            if has_name and find_by_inode(self._last_place(before), {before.file_id.key}):
+            if has_name and find_by_inode(self._context.last_place(before), {before.file_id.key}):
                 return False
             if not before.is_open:
                 return self._replace_closed(before, opened, place)
@@ -179,12 +178,6 @@ class NewFiles:
                 self._relocate(before, opened, place)
             return compared >= 0
         return False
-
-    def _last_place(self, file: TrackedFile) -> FileLocation:
-        """Return where the application had the file last. It may be resumed from a hard link of the sidecar."""
-        links, path = self._context.links, file.generation.path
-        is_link = links is not None and links.is_link(file.name)
-        return FileLocation(os.path.dirname(path), path) if is_link else file.place
 
     @staticmethod
     def _close_if_stale(file: TrackedFile) -> None:

@@ -354,6 +354,22 @@ def test_a_longer_copy_of_itself_that_takes_the_name_while_the_sidecar_is_down(
     assert world.balance()["sink"] == {"stored": len(OLD + NEW)}
 
 
+@pytest.mark.parametrize("keep_links", [False, True])
+def test_a_small_file_that_is_rotated_and_compressed_while_the_sidecar_is_down(
+    tmp_path: Path, *, keep_links: bool
+) -> None:
+    world = SimulatedSidecar(tmp_path, keep_links=keep_links, exclude=())
+    small = b"a line\n"
+    world.write(small)
+    world.scan()
+    rotated = world.path().rename(world.path("app.log.1"))
+    world.kill()
+    world.path("app.log.1.gz").write_bytes(gzip.compress(small))
+    rotated.unlink()
+    world.settle()
+    assert world.messages() == expected(small)
+
+
 def test_of_two_copies_of_a_truncated_file_one_is_read(tmp_path: Path) -> None:
     world = SimulatedSidecar(tmp_path)
     world.write(OLD)
