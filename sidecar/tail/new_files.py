@@ -155,7 +155,8 @@ class NewFiles:
         Tools such as rsync write a new file and rename it over the old one. Return False if the content differs, and
         True if it is equal or a later scan continues the comparison.
         """
-        names = find_originals(place.name)  # not only its own: it may have been rotated since
+        # Not only the file with its own name, because it may have been rotated since.
+        names = find_originals(place.name) if self._replaced else ()
         before = next((self._replaced[name] for name in names if name in self._replaced), None)
         if before is None or before not in self._files:
             return False

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.integration.model.test_story import SINKS
+from tests.integration.model.test_story import SINKS, story_settings
 from tests.integration.model.test_wild_story import WildStory
 
 TARGETS = "abc"
@@ -37,10 +34,5 @@ class ParkingStory(WildStory):
         super().teardown()
 
 
-ParkingStory.TestCase.settings = settings(
-    max_examples=int(os.environ.get("STORIES", "60")),
-    stateful_step_count=int(os.environ.get("STEPS", "30")),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+ParkingStory.TestCase.settings = story_settings(steps=30)
 TestParkingStory = ParkingStory.TestCase

@@ -267,10 +267,15 @@ class Story(RuleBasedStateMachine):
         self.world.check_balance()
 
 
-Story.TestCase.settings = settings(
-    max_examples=int(os.environ.get("STORIES", "60")),
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+def story_settings(steps: int) -> settings:
+    """Settings of a story. `steps`: how many it has; STORIES and STEPS in the environment change both numbers."""
+    return settings(
+        max_examples=int(os.environ.get("STORIES", "60")),
+        stateful_step_count=int(os.environ.get("STEPS", steps)),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+Story.TestCase.settings = story_settings(steps=40)
 TestStory = Story.TestCase

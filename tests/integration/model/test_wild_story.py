@@ -6,11 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from tests.integration.model.test_story import Story
+from tests.integration.model.test_story import Story, story_settings
 
 COPY_BYTES, LONGER_BYTES = 1024, 256
 """A copy, and a longer copy of itself, is not recognized if it is smaller (docs/design/reliability.md)."""
@@ -162,10 +161,5 @@ class WildStory(Story):
         os.utime(self.log, (at, at))
 
 
-WildStory.TestCase.settings = settings(
-    max_examples=int(os.environ.get("STORIES", "60")),
-    stateful_step_count=int(os.environ.get("STEPS", "30")),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+WildStory.TestCase.settings = story_settings(steps=30)
 TestWildStory = WildStory.TestCase
