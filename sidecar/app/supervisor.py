@@ -191,7 +191,7 @@ class Supervisor:
         return max((moment for moment in moments if moment is not None), default=None)
 
     def bytes_read(self) -> int:
-        """Return the bytes of log that the current shippers have read."""
+        """Return the bytes of log that the current pipelines have read since the start."""
         return sum(shipper.counters.bytes_read for shipper in self.shippers)
 
     def show_progress(self) -> None:

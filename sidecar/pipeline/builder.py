@@ -44,6 +44,7 @@ from sidecar.tail.open_files import OpenFileLimiter
 from sidecar.tail.reader import CHUNK_BYTES, Reader
 from sidecar.tail.tracker import FileTracker
 from sidecar.telemetry import events
+from sidecar.telemetry.counters import Counters
 from sidecar.telemetry.heartbeats import Heartbeats
 from sidecar.transform.field_settings import ConvertSettings, KubernetesFieldsSettings
 from sidecar.transform.field_settings import HostSettings as HostSettings
@@ -64,6 +65,8 @@ class SharedParts(msgspec.Struct, frozen=True):
     roots: Roots
     heartbeats: Heartbeats
     taps: Taps
+    counters: dict[tuple[str, str], Counters] = msgspec.field(default_factory=dict)
+    """The counters of each pipeline and sink. They outlive a reload, because only a new process may count from 0."""
 
 
 class PipelineParts(NamedTuple):
@@ -129,6 +132,7 @@ def _build_shipper(
     return Shipper(
         name, sink_name, sink, stages, limits, tracker, shared.ledger, shared.clock, shared.emit,
         heartbeats=shared.heartbeats, taps=shared.taps,
+        counters=shared.counters.setdefault((name, sink_name), Counters()),
     )  # fmt: skip
 
 

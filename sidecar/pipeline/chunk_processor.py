@@ -25,6 +25,8 @@ class ChunkProcessor:
     def __init__(self, context: SinkContext, framing: BulkFraming | None, taps: Taps) -> None:
         self._context, self._framing, self._taps = context, framing, taps
         self._quality = ParseQuality()
+        self._failed_transforms = set[str]()
+        context.counters.unparsed_share = 0.0
 
     def process(self, span: PendingSpan, chunk: Chunk, stages: Stages, *, compress: bool = False) -> BatchPart:
         """Return the documents of a chunk. `compress`: compress them.
@@ -67,6 +69,7 @@ class ChunkProcessor:
 
     def _count_transform_failures(self, failures: Mapping[str, int]) -> None:
         for name, count in failures.items():
-            if name not in self._context.counters.transform_errors:  # report each transform once
+            if name not in self._failed_transforms:  # report each transform once
+                self._failed_transforms.add(name)
                 self._context.emit(events.TransformFailed(self._context.pipeline, name, count))
             add(self._context.counters.transform_errors, name, count)

@@ -67,14 +67,14 @@ class Shipper(threading.Thread):
     def __init__(
         self, pipeline: str, sink_name: str, sink: Sink, stages: StageSelector, limits: BatchLimits,
         tracker: FileTracker, ledger: Ledger, clock: Clock, emit: events.Emit, spawn: Spawn | None = None,
-        heartbeats: Heartbeats | None = None, taps: Taps | None = None,
+        heartbeats: Heartbeats | None = None, taps: Taps | None = None, counters: Counters | None = None,
     ) -> None:  # fmt: skip
         super().__init__(name=f"{pipeline} to {sink_name}", daemon=True)
         self.pipeline, self.sink_name = pipeline, sink_name
         self.failed = False
         """Whether the thread has ended with an error."""
 
-        self.counters = Counters()
+        self.counters = counters or Counters()
         self._context = context = SinkContext(pipeline, sink_name, clock, emit, self.counters)
         self._heartbeats = heartbeats or Heartbeats(clock)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()

@@ -128,7 +128,7 @@ def _judge_losses(shippers: Sequence[ShipperStatus], balances: Sequence[BalanceS
             )
             yield Finding(
                 "bad" if is_recent else "warning",
-                f"{balance.sink}: lost: {counts}{'' if is_recent else ', all before the last start or reload'}",
+                f"{balance.sink}: lost: {counts}{'' if is_recent else ', all before the last start'}",
             )
 
 
@@ -152,12 +152,12 @@ def _judge_dead_letters(shippers: Sequence[ShipperStatus], balances: Sequence[Ba
     for each in shippers:
         if refusals := each.counters.refusals:
             counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(refusals.items()))
-            text = f"dead letters since the last start or reload: {counts}; see `sidecar dead-letters list`"
+            text = f"dead letters since the last start: {counts}; see `sidecar dead-letters list`"
             yield Finding("warning", f"{each.pipeline} to {each.sink}: {text}")
     recent = {each.sink for each in shippers if each.counters.refusals}
     for balance in balances:
         if (kept := balance.lines.get("dead_letter", 0)) and balance.sink not in recent:
-            count = f"{kept:,} dead {_plural(kept, 'letter')} from before the last start or reload"
+            count = f"{kept:,} dead {_plural(kept, 'letter')} from before the last start"
             yield Finding("warning", f"{balance.sink}: {count}; see `sidecar dead-letters list`")
 
 

@@ -1,4 +1,7 @@
-"""Counters of a shipper since its start. They are updated once for each chunk and batch, never for each line."""
+"""Counters of a pipeline and a sink since the start of the process.
+
+They are updated once for each chunk and batch, never for each line.
+"""
 
 from __future__ import annotations
 

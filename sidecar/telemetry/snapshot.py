@@ -55,7 +55,7 @@ class ShipperStatus(msgspec.Struct, frozen=True):
     """Bytes of log in requests without a result."""
 
     counters: Counters
-    """The counters since the start of the shipper."""
+    """The counters since the start of the process."""
     parked: Sequence[ParkedTarget] = ()
     """Targets that accept no documents while other targets do."""
 

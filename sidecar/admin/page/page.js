@@ -207,11 +207,11 @@ const sinks = new Sorted(byId("sinks"), "Sinks", [
   ["retries", (each) => each.counters.retries, (each) => format.count(each.counters.retries), true],
 ], 2, true);
 
-const refusals = new Sorted(byId("refusals"), "Dead letters since the last start or reload", [
+const refusals = new Sorted(byId("refusals"), "Dead letters since the last start", [
   ["reason", (each) => each.kind, (each) => each.kind],
   ["pipeline", (each) => each.pipeline, (each) => each.pipeline],
   ["sink", (each) => each.sink, (each) => each.sink],
-  ["since start or reload", (each) => each.count, (each) => format.count(each.count), true],
+  ["since start", (each) => each.count, (each) => format.count(each.count), true],
 ], 3, true);
 
 // ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -112,3 +112,23 @@ def test_a_secret_that_arrives_later_is_read_without_a_restart(tmp_path: Path) -
         (secrets / "LOG_LEVEL").write_text("debug")
         eventually(lambda: here.heard("reloaded") == 1, "it has the setting of the Secret")
         assert ended(process) == 0
+
+
+def test_counters_outlive_a_reload(tmp_path: Path) -> None:
+    here = Reloading(tmp_path)
+    here.says(log_level="info")
+
+    def count_stored() -> int:
+        status = json.loads(sidecar("status", "--json", "--state-dir", f"{tmp_path}/state").stdout)
+        (shipper,) = status["shippers"]
+        return int(shipper["counters"]["lines"].get("stored", 0))
+
+    with running(tmp_path / "own.log", "--config", str(here.config)) as process:
+        sidecar("wait-ready", "--state-dir", f"{tmp_path}/state")
+        eventually(lambda: count_stored() == 2, "both lines are counted")
+        here.change(process, log_level="info", limits={"memory": "20MiB"})
+        assert count_stored() == 2
+        with (tmp_path / "app.log").open("a") as log:
+            log.write("three\n")
+        eventually(lambda: count_stored() == 3, "the third line is counted as well")
+        assert ended(process) == 0

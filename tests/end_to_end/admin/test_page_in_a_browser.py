@@ -85,7 +85,7 @@ def test_the_page_shows_data_as_text_and_contacts_no_other_server(page: Page, ad
     page.shows("document.querySelector('#sinks').innerText.includes('retrying')")
     page.shows(DRAWN, 40)
     text = page.value("document.body.innerText")
-    refusals = "dead letters since the last start or reload: 1 invalid_text"
+    refusals = "dead letters since the last start: 1 invalid_text"
     for expected in (HOSTILE, "archive", "1 of 2 sinks down", refusals, "and 11 more"):
         assert expected in text, expected
     assert "check that" in page.value("document.querySelector('#findings li.bad').innerText"), "the advice"

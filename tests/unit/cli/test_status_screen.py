@@ -57,7 +57,7 @@ def good(counters: Counters | None = None) -> ShipperStatus:
 def test_dead_letters_and_losses_are_shown_with_their_reasons() -> None:
     counters = Counters(refusals={"mapper_parsing_exception": 4312, "strict": 1})
     text = shown(status([good(counters)], [], balance={"stored": 10, "lost:truncated": 2048, "lost:deleted": 0}))
-    assert "app to db: dead letters since the last start or reload: 4,312 mapper_parsing_exception, 1 strict;" in text
+    assert "app to db: dead letters since the last start: 4,312 mapper_parsing_exception, 1 strict;" in text
     assert "db: lost: 2.0 KiB truncated" in text
     assert "deleted" not in text
 

@@ -77,7 +77,7 @@ def test_lines_lost_in_this_run_are_bad_and_earlier_losses_are_a_warning() -> No
         "bad: db: lost: 2.0 KiB truncated"
     ]
     assert texts(condition(shipper(), balance=lost)) == [
-        "warning: db: lost: 2.0 KiB truncated, all before the last start or reload"
+        "warning: db: lost: 2.0 KiB truncated, all before the last start"
     ]
 
 
@@ -91,7 +91,7 @@ def test_each_other_thing_is_a_warning() -> None:
     assert texts(found) == [
         "warning: app to db: lag of 0 B; the oldest line is 2.0 min old",
         "warning: app to db: 7 lines (2.0 KiB) for logs-x wait in their files: index is closed",
-        "warning: app to db: dead letters since the last start or reload: 4,312 mapping, 1 strict;"
+        "warning: app to db: dead letters since the last start: 4,312 mapping, 1 strict;"
         " see `sidecar dead-letters list`",
         "warning: 1,204 dead letters are not copied to the sink of dead_letters.to yet; the log has the reason",
         "warning: app: no parser accepted 50% of the recent lines; run `sidecar explain --detect FILE`",
@@ -100,7 +100,7 @@ def test_each_other_thing_is_a_warning() -> None:
         "warning: the newest configuration was refused; the one before is in use",
     ]
     assert texts(condition(shipper(), lines={"dead_letter": 3})) == [
-        "warning: db: 3 dead letters from before the last start or reload; see `sidecar dead-letters list`"
+        "warning: db: 3 dead letters from before the last start; see `sidecar dead-letters list`"
     ]
     assert texts(condition(shipper(), uncopied=0)) == []
 
