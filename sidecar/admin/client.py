@@ -25,11 +25,24 @@ _MAX_REPLY_BYTES = 64 << 20
 
 
 class SidecarNotRunning(Exception):
-    """No sidecar answers on the socket in the state directory. `can_exist`: whether it can be created there."""
+    """No sidecar answers on the socket in the state directory. `can_exist`: whether it can be created there.
 
-    def __init__(self, reason: str = "no sidecar runs with this state directory", *, can_exist: bool) -> None:
+    `advice`: what to do.
+    """
+
+    def __init__(
+        self, reason: str = "no sidecar runs with this state directory", *, can_exist: bool,
+        advice: str = "pass its state directory with --state-dir",
+    ) -> None:  # fmt: skip
         super().__init__(reason)
-        self.can_exist = can_exist
+        self.can_exist, self.advice = can_exist, advice
+
+
+def explain_silence(error: SidecarNotRunning | TimeoutError, directory: Path) -> str:
+    """Return why no sidecar answered `ask`, and what to do."""
+    if isinstance(error, TimeoutError):
+        return f"the sidecar did not answer in time ({directory}); it is busy or stopped, so try again"
+    return f"{error} ({directory}); {error.advice}"
 
 
 @contextmanager
@@ -86,7 +99,9 @@ def _explain_peer(connection: socket.socket) -> str:
 def _refuse_foreign(reason: str) -> None:
     if reason:
         raise SidecarNotRunning(
-            f"this command does not trust {NAME}: {reason}; run it as the user of the sidecar", can_exist=True
+            f"this command does not trust {NAME}: {reason}",
+            can_exist=True,
+            advice="run it as the user of the sidecar",
         )
 
 

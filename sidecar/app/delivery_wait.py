@@ -35,7 +35,7 @@ def wait_until_delivered(
     """
     pending: list[Ends | None] = [None] * len(shippers)
     while True:
-        pending = [_ask(shipper, ends, answer_s) for shipper, ends in zip(shippers, pending, strict=True)]
+        pending = _ask_all(shippers, pending, answer_s)
         if all(ends is not None and not ends for ends in pending):
             return True
         if clock.monotonic() >= give_up_at:
@@ -43,9 +43,17 @@ def wait_until_delivered(
         time.sleep(_POLL_S)
 
 
-def _ask(shipper: AskedShipper, ends: Ends | None, answer_s: float) -> Ends | None:
-    """Return the undelivered files: None if a busy shipper has never answered, no files if it has ended."""
-    try:
-        return shipper.pending(ends).get(timeout=answer_s)
-    except Empty:
-        return ends if shipper.is_alive() else {}
+def _ask_all(shippers: Sequence[AskedShipper], pending: list[Ends | None], answer_s: float) -> list[Ends | None]:
+    """Return the undelivered files of each shipper: None if a busy one has never answered, no files if it has ended.
+
+    All are asked at once, so that busy shippers together take no longer than one.
+    """
+    answers = [shipper.pending(ends) for shipper, ends in zip(shippers, pending, strict=True)]
+    give_up_at = time.monotonic() + answer_s
+    found: list[Ends | None] = []
+    for shipper, answer, ends in zip(shippers, answers, pending, strict=True):
+        try:
+            found.append(answer.get(timeout=max(0.0, give_up_at - time.monotonic())))
+        except Empty:
+            found.append(ends if shipper.is_alive() else {})
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from sidecar.admin.client import NAME, SidecarNotRunning, ask
+from sidecar.admin.client import NAME, SidecarNotRunning, ask, explain_silence
 from sidecar.config.paths import find_state_directory
 from sidecar.lib.ownership import become_owner
 from sidecar.lib.terminal import escape_control_characters
@@ -34,11 +34,9 @@ def ask_probe(directory: Path, request: str, kind: str) -> tuple[bool, str]:
     """
     try:
         status, response = ask(directory, request)
-    except TimeoutError:
-        return False, "the sidecar did not answer in time"
-    except SidecarNotRunning as error:
-        if error.can_exist:
-            return False, f"{error} ({directory})"
+    except (SidecarNotRunning, TimeoutError) as error:
+        if isinstance(error, TimeoutError) or error.can_exist:
+            return False, explain_silence(error, directory)
         return kind != "ready", f"the state directory {directory} cannot be used"
     return status == 200, str(response["text"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sidecar.admin.client import SidecarNotRunning, ask
+from sidecar.admin.client import SidecarNotRunning, ask, explain_silence
 from sidecar.cli.output import put_error, put_line
 from sidecar.cli.quantities import duration_option
 from sidecar.cli.state import add_state_option, open_state_directory
@@ -33,8 +33,7 @@ def run(options: argparse.Namespace) -> int:
             directory, f"POST /drain?timeout={options.timeout}", options.timeout + _ANSWER_MARGIN_S
         )
     except (SidecarNotRunning, TimeoutError) as error:
-        reason = "the sidecar did not answer in time" if isinstance(error, TimeoutError) else str(error)
-        put_error(f"{reason} ({directory}); pass its state directory with --state-dir")
+        put_error(explain_silence(error, directory))
         return 1
     put_line(str(response["text"]))
     return 0 if status == 200 else 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sidecar.admin.client import SidecarNotRunning, ask
+from sidecar.admin.client import SidecarNotRunning, ask, explain_silence
 from sidecar.cli.console import put
 from sidecar.cli.output import put_error, put_json
 from sidecar.cli.state import add_state_option, open_state_directory
@@ -33,8 +33,7 @@ def fetch_status(directory: Path, *, all_files: bool = False) -> Mapping[str, An
     try:
         code, status = ask(directory, "GET /status" if all_files else f"GET /status?files={MAX_FILES}")
     except (SidecarNotRunning, TimeoutError) as error:
-        reason = "the sidecar did not answer in time" if isinstance(error, TimeoutError) else str(error)
-        raise StatusUnavailable(f"{reason} ({directory}); pass its state directory with --state-dir") from None
+        raise StatusUnavailable(explain_silence(error, directory)) from None
     if code != 200:
         raise StatusUnavailable(str(status["text"]))
     return status

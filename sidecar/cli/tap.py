@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from rich.text import Text
 
-from sidecar.admin.client import SidecarNotRunning, ask
+from sidecar.admin.client import SidecarNotRunning, ask, explain_silence
 from sidecar.app.tap_routes import make_matcher
 from sidecar.cli.console import PrintableConsole, make_text
 from sidecar.cli.options import add_pipeline_options
@@ -78,12 +78,10 @@ def run(options: argparse.Namespace) -> int:
     directory = choose_state_directory(options)
     try:
         return _tap_sidecar(directory, options, printer)
-    except SidecarNotRunning as error:
-        put_error(f"{error} ({directory}); pass its state directory with --state-dir")
+    except (SidecarNotRunning, TimeoutError) as error:
+        put_error(explain_silence(error, directory))
     except TapRefused as error:
         put_error(error)
-    except TimeoutError:
-        put_error("the sidecar did not answer in time")
     return 1
 
 

@@ -123,7 +123,8 @@ def test_a_sidecar_that_is_stopped_fails_its_probe(here: Setting) -> None:
         process.send_signal(signal.SIGSTOP)
         answer = here.ask("probe", "live")
         process.send_signal(signal.SIGCONT)
-        assert (answer.returncode, answer.stdout) == (1, "the sidecar did not answer in time\n")
+        said = f"the sidecar did not answer in time ({here.state}); it is busy or stopped, so try again\n"
+        assert (answer.returncode, answer.stdout) == (1, said)
         assert here.ask("probe", "live").returncode == 0
 
 

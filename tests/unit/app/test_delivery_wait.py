@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from queue import SimpleQueue
 
@@ -52,6 +53,14 @@ def test_a_shipper_that_is_busy_later_keeps_its_files() -> None:
 
 def test_a_shipper_that_stays_busy_has_not_delivered() -> None:
     assert not wait(AnsweringShipper(None), seconds=0)
+
+
+def test_many_busy_shippers_take_no_longer_than_one() -> None:
+    busy = [AnsweringShipper(None) for _ in range(100)]
+    clock = ManualClock()
+    began = time.monotonic()
+    assert not wait_until_delivered(busy, clock, clock.monotonic(), answer_s=0.2)
+    assert time.monotonic() - began < 5
 
 
 def test_a_shipper_that_has_ended_delivers_nothing_more() -> None:

@@ -30,7 +30,8 @@ def test_a_plain_probe_loads_no_command_line(tmp_path: Path) -> None:
     ]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
     message, loaded = done.stdout.splitlines()
-    assert message == f"no sidecar runs with this state directory ({tmp_path})"
+    advice = "pass its state directory with --state-dir"
+    assert message == f"no sidecar runs with this state directory ({tmp_path}); {advice}"
     assert loaded == "[] 1"
 
 
