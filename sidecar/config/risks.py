@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -14,6 +15,7 @@ from sidecar.config.admin import AdminSettings
 from sidecar.config.settings import Settings
 from sidecar.lib.settings_model import SECRET_FILE, SettingsModel
 from sidecar.sinks.common.exposure import is_local
+from sidecar.sinks.contract import SinkSettings
 
 _ADVICE = "chmod it to 0400, or set defaultMode: 0400 for a Secret of Kubernetes (0440 with fsGroup)"
 
@@ -40,10 +42,23 @@ def find_risks(settings: Settings, config: Path | None) -> list[Risk]:
 
 def _risks_of_files(settings: Settings) -> Iterator[Risk]:
     for location, file, is_secret in _list_files(settings, ""):
-        if file.is_dir():
-            yield Risk(location, f"{file} is a directory; write the path of the file")
+        if reason := _explain_unreadable(file):
+            yield Risk(location, reason)
         elif is_secret and (reason := _explain_mode(file)):
             yield Risk(location, f"{file} contains a secret and {reason}; {_ADVICE}")
+
+
+def _explain_unreadable(file: Path) -> str:
+    """Return why the file cannot be read, and what to do; "" if it can be read."""
+    try:
+        is_directory = stat.S_ISDIR(file.stat().st_mode)
+    except FileNotFoundError:
+        return f"{file} does not exist here; it must exist where the sidecar runs"
+    except OSError as error:
+        return f"{file} cannot be read ({error.strerror}); check the path and its directories"
+    if is_directory:
+        return f"{file} is a directory; write the path of the file"
+    return "" if os.access(file, os.R_OK) else f"{file} cannot be read by this user; change its mode or owner"
 
 
 def _risks_of_config(settings: Settings, config: Path | None) -> Iterator[Risk]:
@@ -101,6 +116,8 @@ def _list_files(value: Any, location: str) -> Iterator[tuple[str, Path, bool]]:
                 yield f"{location}{name}", inner, SECRET_FILE in field.metadata
             else:
                 yield from _list_files(inner, f"{location}{name}.")
+        if isinstance(value, SinkSettings):
+            yield from ((f"{location}url", file, False) for file in value.files() if file not in vars(value).values())
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _list_files(inner, f"{location}{name}.")

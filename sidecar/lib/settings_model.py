@@ -21,6 +21,7 @@ from sidecar.lib.declarations import (
     CoreSchema,
     GetJsonSchemaHandler,
     PydanticCustomError,
+    SecretStr,
     model_validator,
 )
 from sidecar.lib.home_directory import expand_home
@@ -33,6 +34,14 @@ class Shown:
 
 
 SHOWN = Shown()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownInPart:
+    """Marks a text that may contain a secret: `Annotated[str, ShownInPart(show_url)]`."""
+
+    show: Callable[[str], str]
+    """Returns the text with its secrets masked."""
 
 
 class SecretFile:
@@ -155,13 +164,16 @@ def mask(settings: SettingsModel) -> dict[str, Any]:
     """Return the settings with all values masked that could be secrets.
 
     The type of a setting decides, not its name. Numbers, flags, fixed choices, paths and values marked as `SHOWN` are
-    shown, sizes and durations with their unit. Any other text, such as a URL or a pattern, could contain a secret. So
-    could any value in a mapping whose keys the user chooses.
+    shown, sizes and durations with their unit, and texts marked as `ShownInPart` without their secrets. Any other
+    text, such as a pattern, could contain a secret. So could any value in a mapping whose keys the user chooses.
     """
     masked = {}
     for name, field in type(settings).model_fields.items():
         is_shown = SHOWN in field.metadata or name == "type" or _is_fixed(field.annotation)
-        masked[field.alias or name] = _mask(format_quantity(field, getattr(settings, name)), is_shown=is_shown)
+        value = format_quantity(field, getattr(settings, name))
+        part = next((marker for marker in field.metadata if isinstance(marker, ShownInPart)), None)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        masked[field.alias or name] = part.show(text) if part and text else _mask(value, is_shown=is_shown)
     return masked
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import msgspec
@@ -202,6 +203,10 @@ class SinkSettings(SettingsModel):
     def secrets(self) -> list[str]:
         """Return the secrets in these settings, to search a configuration file for them. Never log or print them."""
         return [value.get_secret_value() for value in vars(self).values() if isinstance(value, SecretStr)]
+
+    def files(self) -> list[Path]:
+        """Return the files with secrets and certificates that the sink reads."""
+        return [value for name, value in vars(self).items() if name.endswith("_file") and isinstance(value, Path)]
 
     def destination(self) -> str:
         """Return server and target as a URL without secrets and query, for messages and for the state."""

@@ -48,10 +48,8 @@ class _PooledClient(Generic[Client]):
 class ReloadingClient(Generic[Client]):
     """Lends a client to threads. `make` creates the client at its first use, and again if one of `files` changes."""
 
-    def __init__(
-        self, files: Sequence[Path | None], make: Callable[[], Client], close: Callable[[Client], None]
-    ) -> None:
-        self._files = [file for file in files if file is not None]
+    def __init__(self, files: Sequence[Path], make: Callable[[], Client], close: Callable[[Client], None]) -> None:
+        self._files = files
         self._make = make
         self._close = close
         self._lock = threading.Lock()

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from sidecar.errors import ConfigurationError
+from sidecar.lib.settings_model import MASKED_VALUE
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%25)?[\w.-]*|[0-9A-Fa-f:.]+%[\w.-]+")
@@ -21,6 +23,7 @@ _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(?:%25)?[\w.-]*|[0-9A-Fa-f:.]+%[\w.-]
 _BARE_IPV6 = re.compile(r"[0-9A-Fa-f:.]*::[0-9A-Fa-f:.]*|[0-9A-Fa-f]+(?::[0-9A-Fa-f]+){7,8}")
 _PORT = re.compile(r":(\d+)$")
 _MAX_PORT = 65535
+_PLAIN_VALUE = re.compile(r"true|false|\d{1,9}")
 
 _ENCODE = "write special characters of user and password percent-encoded (@ as %40, / as %2F, # as %23)"
 
@@ -58,6 +61,24 @@ def parse_url(url: str, *, key: str = "url") -> Address:
         path=unquote(match[3].removeprefix("/")),
         options=dict(parse_qsl(match[4] or "", keep_blank_values=True)),
     )
+
+
+def show_url(url: str, shown_options: AbstractSet[str] = frozenset()) -> str:
+    """Return a URL with the password and the options masked, or only stars if it is not a URL.
+
+    Options in `shown_options`, which are in lower case, are shown. So are numbers and flags.
+    """
+    try:
+        address = parse_url(url)
+    except ConfigurationError:
+        return MASKED_VALUE
+    user = "" if address.username is None else f"{quote(address.username, safe='')}:{MASKED_VALUE}@"
+    options = "&".join(
+        f"{name}={value if name.lower() in shown_options or _PLAIN_VALUE.fullmatch(value) else MASKED_VALUE}"
+        for name, value in address.options.items()
+    )
+    hosts = ",".join(address.hosts)
+    return f"{address.scheme}://{user}{hosts}/{address.path}{'?' if options else ''}{options}"
 
 
 def host_and_port(text: str, default_port: int, *, key: str) -> str:

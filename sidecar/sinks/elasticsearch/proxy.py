@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from sidecar.errors import ConfigurationError
-from sidecar.sinks.common.url import host_and_port, parse_url
+from sidecar.sinks.common.url import host_and_port, parse_url, show_url
 
 NO_PROXY = "none"
 """Value of the setting `proxy` that disables the proxy of the environment."""
@@ -50,6 +50,11 @@ def parse_proxy(url: str, key: str) -> Proxy:
     credentials = f"{address.username}:{address.password or ''}".encode() if address.username is not None else b""
     authorization = f"Basic {base64.b64encode(credentials).decode()}" if credentials else ""
     return Proxy(place.hostname or "", place.port or _PORT, authorization)
+
+
+def show_proxy(setting: str) -> str:
+    """Return the setting `proxy` with its password masked, or only stars if it has no scheme."""
+    return setting if setting == NO_PROXY else show_url(setting)
 
 
 def find_proxy(host_url: str, setting: str, environment: Mapping[str, str]) -> Proxy | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from sidecar.lib.declarations import ConfigDict, Field, PositiveInt, SecretStr, model_validator
-from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath
+from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath, ShownInPart
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.checks import (
     Problem,
@@ -21,10 +21,11 @@ from sidecar.sinks.common.checks import (
 from sidecar.sinks.common.database_settings import DatabaseSettings
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
+from sidecar.sinks.common.url import show_url
 from sidecar.sinks.elasticsearch.data_stream import DataStreamSettings, add_stream_fields, daily_stream_template
 from sidecar.sinks.elasticsearch.headers import list_header_problems, list_parameter_problems
 from sidecar.sinks.elasticsearch.hosts import split_addresses
-from sidecar.sinks.elasticsearch.proxy import NO_PROXY, parse_proxy
+from sidecar.sinks.elasticsearch.proxy import NO_PROXY, parse_proxy, show_proxy
 from sidecar.sinks.elasticsearch.setup_settings import ElasticsearchSetupSettings
 
 # As Elasticsearch documents it under "create an index".
@@ -44,10 +45,10 @@ class ElasticsearchSettings(DatabaseSettings):
     type: Literal["elasticsearch", "opensearch"] = "elasticsearch"
     """Elasticsearch 8 or 9, OpenSearch 2 or 3. Both names select the same sink, which supports all these servers."""
 
-    url: str = ""
+    url: Annotated[str, ShownInPart(show_url)] = ""
     """Hosts, credentials and index: `elasticsearch://user:password@host:9200,host2/index`, or
     `elasticsearch+https://…`, `opensearch://…`, `opensearch+https://…`. Other settings of this sink may follow as
-    `?pipeline=…&compress=true`. User and password are never shown."""
+    `?pipeline=…&compress=true`. The password is never shown."""
 
     hosts: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
     """The hosts as a list: `https://host:9200`, with a path if there is a proxy. Default port: 9200."""
@@ -114,7 +115,7 @@ class ElasticsearchSettings(DatabaseSettings):
     parameters: Mapping[str, str] = Field(default_factory=dict)
     """Additional query parameters of each bulk request."""
 
-    proxy: SecretStr | None = None
+    proxy: Annotated[SecretStr | None, ShownInPart(show_proxy)] = None
     """HTTP proxy: `http://user:password@host:port`, or `none`. Default: the environment variables `https_proxy`,
     `http_proxy` and `all_proxy`, with the exceptions of `no_proxy`."""
 

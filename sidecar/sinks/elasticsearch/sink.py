@@ -64,11 +64,9 @@ class ElasticsearchSink(RoutedSink):
         self._brief_query = create_bulk_query(settings, BRIEF_FILTER_PATH)
         self._picks_pipeline = settings.pipeline_template().fixed is None
         self._limiter = TargetLimiter(self._index, settings.max_targets, self._clock)
-        files = (settings.password_file, settings.api_key_file, settings.bearer_token_file,
-                 settings.ca_file, settings.client_certificate_file, settings.client_key_file)  # fmt: skip
         self._is_gzip_refused = False
         self._is_closed = threading.Event()
-        self._transport = ReloadingClient(files, self._connect, lambda transport: transport.close())
+        self._transport = ReloadingClient(settings.files(), self._connect, lambda transport: transport.close())
         in_flight = (settings.worker_range(self.concurrency)[1] + 1) * settings.batch_bytes
         search = IdSearch(settings)
         self._has_ids = settings.document_id == "position"

@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from sidecar.errors import ConfigurationError
 from sidecar.lib.declarations import ConfigDict, Field, PositiveInt, SecretStr, model_validator
-from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath
+from sidecar.lib.settings_model import COMMAS, SECRET_FILE, SHOWN, LocalPath, ShownInPart
 from sidecar.lib.units import Duration
 from sidecar.sinks.common.checks import list_name_problems, list_password_problems, raise_problems, settings_from
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, list_hosts, parse_url, replace_url
+from sidecar.sinks.common.url import host_and_port, list_hosts, parse_url, replace_url, show_url
 from sidecar.sinks.contract import SinkSettings
 from sidecar.sinks.kafka.setup_settings import KafkaSetupSettings
 
@@ -37,9 +37,9 @@ class KafkaSettings(SinkSettings):
     type: Literal["kafka"] = "kafka"
     """Apache Kafka 2.5 or newer, through `librdkafka`; needs `pip install 'log-sidecar[kafka]'`."""
 
-    url: str = ""
+    url: Annotated[str, ShownInPart(show_url)] = ""
     """Everything in one: `kafka://user:password@broker:9092,broker2/topic`, or `kafka+ssl://…` for TLS. Other
-    settings of this sink may follow as `?compression=zstd`. User and password are never shown."""
+    settings of this sink may follow as `?compression=zstd`. The password is never shown."""
 
     brokers: Annotated[tuple[str, ...], SHOWN, COMMAS] = ()
     """Brokers from which the client learns all others: `host:9092`. Default port: 9092."""

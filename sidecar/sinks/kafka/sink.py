@@ -51,8 +51,7 @@ class KafkaSink(RoutedSink):
         self._last_position: int | None = None
         """Offset of the last position record of this object; None before the first."""
 
-        files = (settings.password_file, settings.ca_file, settings.client_certificate_file, settings.client_key_file)
-        self._session = ReloadingClient(files, self._start_session, lambda session: session.close())
+        self._session = ReloadingClient(settings.files(), self._start_session, lambda session: session.close())
 
     def identify(self, name: str) -> None:
         """Use this name in the transactional id."""

@@ -13,14 +13,14 @@ from pymongo.errors import PyMongoError
 
 from sidecar.errors import ConfigurationError
 from sidecar.lib.declarations import ConfigDict, PositiveInt, SecretStr, field_validator, model_validator
-from sidecar.lib.settings_model import SECRET_FILE, SHOWN, LocalPath
+from sidecar.lib.settings_model import SECRET_FILE, SHOWN, LocalPath, ShownInPart
 from sidecar.lib.suggestions import suggestion_for
 from sidecar.lib.units import Duration, Size
 from sidecar.sinks.common.checks import list_name_problems, list_password_problems, raise_problems, settings_from
 from sidecar.sinks.common.database_settings import DatabaseSettings
 from sidecar.sinks.common.exposure import warn_of_plain_credentials
 from sidecar.sinks.common.target_name import TargetTemplate
-from sidecar.sinks.common.url import host_and_port, parse_url, replace_url
+from sidecar.sinks.common.url import host_and_port, parse_url, replace_url, show_url
 from sidecar.sinks.mongodb.setup_settings import MongoDBSetupSettings
 
 _PORT = 27017
@@ -42,6 +42,15 @@ _FILE_OPTIONS = ("tlscafile", "tlscertificatekeyfile", "tlscrlfile")
 # Options of a connection string that contain a secret.
 _SECRET_OPTIONS = frozenset({"authmechanismproperties", "tlscertificatekeyfilepassword"})
 
+# Options of a connection string that cannot contain a secret, besides numbers and flags.
+_SHOWN_OPTIONS = frozenset({
+    *_FILE_OPTIONS, "authmechanism", "authsource", "compressors", "readconcernlevel", "readpreference", "replicaset",
+})  # fmt: skip
+
+
+def _show_url(url: str) -> str:
+    return show_url(url, _SHOWN_OPTIONS)
+
 
 class MongoDBSettings(DatabaseSettings):
     """Address, credentials and collection of MongoDB."""
@@ -55,9 +64,9 @@ class MongoDBSettings(DatabaseSettings):
     """Send a batch when this many bytes wait, counted as for other sinks. Lower than for other sinks, because the
     driver keeps three copies of a request in memory while building it."""
 
-    url: str
+    url: Annotated[str, ShownInPart(_show_url)]
     """Connection string: `mongodb://user:password@host:27017,host2/database?collection=c`, or `mongodb+srv://…`.
-    Options of the driver may follow. User and password are never shown."""
+    Options of the driver may follow. The password is never shown."""
 
     database: Annotated[str, SHOWN] = "logs"
     """Database of the documents. If the sink is written as one URL, it is the database in the URL. In a mapping, the
@@ -143,10 +152,9 @@ class MongoDBSettings(DatabaseSettings):
         """Whether an index deletes old documents. A time-series collection deletes them without an index."""
         return self.expire_after is not None and self.setup.time_series is None
 
-    def files(self) -> list[Path | None]:
-        """Return the files with secrets and certificates that the client reads."""
+    def files(self) -> list[Path]:
         options = {name.lower(): value for name, value in parse_url(self.url).options.items()}
-        return [self.password_file, self.ca_file, *(Path(options[name]) for name in _FILE_OPTIONS if name in options)]
+        return [*super().files(), *(Path(options[name]) for name in _FILE_OPTIONS if name in options)]
 
     def secrets(self) -> list[str]:
         options = parse_url(self.url).options

@@ -92,6 +92,7 @@ def configuration(folder: Path, port: int) -> Mapping[str, object]:
             "basic": f"elasticsearch://u:{MARK}@127.0.0.1:2/logs",
             "host": {"type": "elasticsearch", "hosts": [f"http://u:{MARK}@127.0.0.1:2"]},
             "key": {"type": "elasticsearch", "hosts": ["http://127.0.0.1:2"], "api_key": f"id:{MARK}"},
+            "proxy": {"type": "elasticsearch", "hosts": ["http://127.0.0.1:2"], "proxy": f"http://u:{MARK}@127.0.0.1:2"},
             "db": f"sqlite:///{folder}/logs.db",
         },
         "pipelines": {"app": {
@@ -118,7 +119,11 @@ def test_no_secret_is_in_anything_that_a_sidecar_says(tmp_path: Path) -> None:
             said[" ".join(command)] = sidecar(*command, "--state-dir", state).stdout
         tap = sidecar("tap", "--config", str(config), "--file", f"{tmp_path}/app.log", "--stage", "parsed")
         said["tap"] = tap.stdout + tap.stderr
-    for command in (["check", "--config", str(config)], ["check", "--config", str(config), "--connect"]):
+    for command in (
+        ["check", "--config", str(config)],
+        ["check", "--config", str(config), "--connect"],
+        ["config", "show", "--config", str(config)],
+    ):
         done = sidecar(*command)
         said[" ".join(command)] = done.stdout + done.stderr
     written = tmp_path / "init.yaml"

@@ -94,6 +94,24 @@ def test_only_what_may_be_a_secret_is_stars(tmp_path: Path, capsys: pytest.Captu
     assert "*****" not in capsys.readouterr().out
 
 
+def test_a_url_of_a_sink_is_shown_without_its_secrets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "sidecar.yaml"
+    proxy = "{type: elasticsearch, hosts: h, proxy: 'http://u:hunter2@proxy:3128'}"
+    file.write_text(
+        "sinks:\n  m: mongodb://u:hunter2@db:27018,db2/logs?replicaSet=rs0&appName=hunter2&tlsCAFile=/ca\n"
+        f"  e: elasticsearch://u:hunter2@es/gateway/logs\n  p: {proxy}\n  k: kafka://u:hunter2@b/t\n"
+        "pipelines: {app: {paths: /a.log}}\n"
+    )
+    shown, _ = show(capsys, "--config", str(file))
+    assert shown["sinks"]["m"]["url"] == (
+        "mongodb://db:27018,db2:27017/logs?replicaSet=rs0&appName=**********&tlsCAFile=/ca"
+    )
+    assert shown["sinks"]["e"]["url"] == "elasticsearch://es:9200/gateway/logs"
+    assert shown["sinks"]["p"]["proxy"] == "http://u:**********@proxy:3128/"
+    assert shown["sinks"]["k"]["url"] == "kafka://b/t"
+    assert "hunter2" not in str(shown)
+
+
 def test_the_type_of_a_sink_comes_from_its_url(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "sidecar.yaml"
     file.write_text(FILE.replace("    username: writer\n", ""))

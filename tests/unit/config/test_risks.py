@@ -13,7 +13,7 @@ from sidecar.cli import main
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
 
-SAFE_FILES = ("password", "api_key", "token", "key", "salt")
+SAFE_FILES = ("password", "api_key", "token", "key", "salt", "certificate")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_connection_that_others_can_read_or_change_is_a_risk(folder: Path, sin
         "mongodb://u:p@%2Frun%2Fmongodb.sock/logs", "mongodb://u:p@db/logs?tls=true", "mongodb+srv://u:p@db.example/logs",
         "mongodb://u:p@db/logs?tls=true&tlsInsecure=false",
         {"type": "mongodb", "url": "mongodb://db", "username": "u", "password_file": "{folder}/password",
-         "ca_file": "/ca"},
+         "ca_file": "{folder}/certificate"},
     ],
 )  # fmt: skip
 def test_a_safe_connection_is_no_risk(folder: Path, sink: object) -> None:
@@ -90,11 +90,11 @@ def test_a_safe_connection_is_no_risk(folder: Path, sink: object) -> None:
         ("sinks.out.api_key_file", "api_key", {"sinks": {"out": {
             "type": "elasticsearch", "hosts": ["https://es"], "api_key_file": "{folder}/api_key"}}}),
         ("sinks.out.client_key_file", "key", {"sinks": {"out": {
-            "type": "elasticsearch", "hosts": ["https://es"], "client_certificate_file": "/c",
+            "type": "elasticsearch", "hosts": ["https://es"], "client_certificate_file": "{folder}/certificate",
             "client_key_file": "{folder}/key"}}}),
         ("admin.token_file", "token", {"admin": {"listen": 9600, "token_file": "{folder}/token"}}),
         ("admin.tls.key_file", "key", {"admin": {"listen": 9600, "tls": {
-            "cert_file": "/c", "key_file": "{folder}/key"}}}),
+            "cert_file": "{folder}/certificate", "key_file": "{folder}/key"}}}),
         ("pipelines.app.transforms.0.salt_file", "salt", {"pipelines": {"app": {"paths": ["/a"], "transforms": [
             {"redact": ["email"], "action": "hash", "salt_file": "{folder}/salt"}]}}}),
     ],
@@ -111,6 +111,32 @@ def test_a_secret_file_that_others_can_use_is_a_risk(
 
 
 @pytest.mark.parametrize(
+    ("at", "settings"),
+    [
+        ("sinks.out.password_file", {"sinks": {"out": {
+            "type": "kafka", "brokers": "k:9092", "tls": True, "username": "u", "password_file": "{folder}/none"}}}),
+        ("sinks.out.ca_file", {"sinks": {"out": {
+            "type": "elasticsearch", "hosts": "https://es", "ca_file": "{folder}/none"}}}),
+        ("sinks.out.url", {"sinks": {"out": "mongodb://db/logs?tls=true&tlsCAFile={folder}/none"}}),
+        ("admin.tls.cert_file", {"admin": {"listen": 9600, "tls": {
+            "cert_file": "{folder}/none", "key_file": "{folder}/key"}}}),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_missing_is_named(folder: Path, at: str, settings: dict[str, Any]) -> None:
+    advice = "does not exist here; it must exist where the sidecar runs"
+    assert risks(folder, **settings) == [f"{at}: {folder}/none {advice}"]
+    (folder / "none").mkdir()
+    assert risks(folder, **settings) == [f"{at}: {folder}/none is a directory; write the path of the file"]
+
+
+def test_a_file_that_cannot_be_reached_is_named(folder: Path) -> None:
+    file = folder / "key" / "none"
+    sink = {"type": "elasticsearch", "hosts": "https://es", "ca_file": str(file)}
+    (found,) = risks(folder, sink)
+    assert found == f"sinks.out.ca_file: {file} cannot be read (Not a directory); check the path and its directories"
+
+
+@pytest.mark.parametrize(
     ("admin", "said"),
     [
         ({"listen": "0.0.0.0:9600"}, []),
@@ -119,7 +145,7 @@ def test_a_secret_file_that_others_can_use_is_a_risk(
         ({"listen": "0.0.0.0:9600", "token_file": "{folder}/token"}, ["admin.token_file"]),
         ({"listen": "0.0.0.0:9600", "show_documents": True}, ["admin.show_documents"]),
         ({"listen": "0.0.0.0:9600", "token_file": "{folder}/token", "show_documents": True,
-          "tls": {"cert_file": "/c", "key_file": "{folder}/key"}}, []),
+          "tls": {"cert_file": "{folder}/certificate", "key_file": "{folder}/key"}}, []),
     ],
 )  # fmt: skip
 def test_a_listener_that_gives_away_a_token_or_documents_is_a_risk(
