@@ -13,6 +13,7 @@ from sidecar.app.pipelines import build_pipelines, explain_refusal, refuse_to_re
 from sidecar.app.tuning import limit_open_files
 from sidecar.app.volumes import VolumeReadings
 from sidecar.app.watcher import WatchedPipeline, Watchers
+from sidecar.config.overlaps import find_overlaps
 from sidecar.config.settings import Settings
 from sidecar.errors import StateError
 from sidecar.kubernetes.exit_rules import ExitRule
@@ -116,6 +117,9 @@ class Supervisor:
         self.scan()
         for name in self.pipelines:
             self._report_missing(name)
+        found = {name: pipeline.scanner.found_paths() for name, pipeline in self.pipelines.items()}
+        for risk in find_overlaps(self.settings, found):
+            self._emit(events.RiskySetting(risk.location, risk.reason))
         if not self._options.once:
             self.watchers.start()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sidecar.cli.options import add_pipeline_options, find_config_file
 from sidecar.cli.output import count_of, put_error, put_line, put_note
 from sidecar.cli.settings import load_settings
-from sidecar.config.pipeline import PipelineSettings
+from sidecar.config.overlaps import find_overlaps
 from sidecar.config.risks import find_risks
 from sidecar.config.settings import Settings
 from sidecar.errors import DeliveryError
@@ -39,26 +39,25 @@ def run(options: argparse.Namespace) -> int:
     """Print the configuration and all problems. Return 0 if there is none, else 2."""
     settings = load_settings(options, options.paths, options.to)
     put_line(f"the configuration is valid; state in {settings.state_directory()}")
+    found = dict[str, set[str]]()
     for name, pipeline in settings.pipelines.items():
         parsers = ", ".join(parser.type for parser in pipeline.parser)
         put_line(f"  {name}: {', '.join(pipeline.paths)} ({parsers})")
+        found[name] = set()
         for path in pipeline.paths:
-            put_line(f"    {path} matches {count_of(_count_files(path, pipeline), 'file')} now")
+            files = {file.path for file in FileScanner([path], pipeline.exclude).scan()}
+            found[name] |= files
+            put_line(f"    {path} matches {count_of(len(files), 'file')} now")
         for sink in settings.sinks_of(name):
             put_line(f"    to {_describe_sink(sink, settings)}")
     for warning in _path_warnings(settings):
         put_note(f"warning: {warning}")
-    for risk in find_risks(settings, find_config_file(options)):
+    for risk in [*find_risks(settings, find_config_file(options)), *find_overlaps(settings, found)]:
         put_note(f"warning: {risk.location}: {risk.reason}")
     code = _run_tests(settings)
     if options.tried:
         _print_stats(settings, options.tried)
     return max(code, _probe_sinks(settings) if options.connect else 0)
-
-
-def _count_files(path: str, pipeline: PipelineSettings) -> int:
-    """Return how many files match a path now and are not excluded."""
-    return len(FileScanner([path], pipeline.exclude).scan())
 
 
 def _path_warnings(settings: Settings) -> Iterator[str]:

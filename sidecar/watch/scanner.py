@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from fnmatch import translate
 from functools import lru_cache
@@ -115,6 +116,10 @@ class FileScanner:
         self._found &= found.keys()  # keeps the string of each path that others refer to as well
         self._found |= found.keys()
         return list(found.values())
+
+    def found_paths(self) -> AbstractSet[str]:
+        """Return the paths of the files that the last scan has found."""
+        return self._found
 
     def roots(self) -> list[str]:
         """Return the fixed directory of each pattern, as of the last scan."""
@@ -226,6 +231,11 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], object]:
 def has_wildcard(path: str) -> bool:
     """Return whether a path is a pattern rather than the name of one file."""
     return _WILDCARD.search(path) is not None
+
+
+def covers(pattern: str, path: str) -> bool:
+    """Return whether a pattern matches a path, which may be a pattern that finds no other files."""
+    return _matches(PurePath(os.path.abspath(pattern)).parts, PurePath(os.path.abspath(path)).parts)
 
 
 def matches_name_or_path(pattern: str, path: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from sidecar.app.supervisor import RunOptions, Supervisor
 from sidecar.kubernetes.exit_rules import NoExitRule
 from sidecar.kubernetes.pod import Pod
+from sidecar.telemetry.events import Event, RiskySetting
 from sidecar.testing import LogFile, ManualClock
 from tests.support.builders.supervisor import build_settings, built_supervisor, scan
 
@@ -70,3 +71,15 @@ def test_progress_is_that_of_all_shippers(tmp_path: Path, log: LogFile) -> None:
     supervisor.show_progress()
     supervisor.close()
     assert shown == [(0, 10)]
+
+
+def test_a_start_warns_of_a_file_in_two_pipelines(tmp_path: Path, log: LogFile) -> None:
+    log.write("one")
+    emitted: list[Event] = []
+    pipelines = {name: {"paths": [f"{tmp_path}/log/{name}*.log"]} for name in ("a", "ap")}
+    with built_supervisor(build_settings(tmp_path, pipelines=pipelines), emitted=emitted) as supervisor:
+        supervisor.start()
+        supervisor.stop_watching()
+        supervisor.stop()
+    (risk,) = [event for event in emitted if isinstance(event, RiskySetting)]
+    assert (risk.where, risk.reason.partition(" is also")[0]) == ("pipelines.ap.paths", str(log.path))
