@@ -270,11 +270,7 @@ def _read(answer: http.HTTPResponse) -> tuple[int, dict[str, str], bytes]:
     kept = {name: value for name in _KEPT_HEADERS if (value := answer.getheader(name))}
     if not 200 <= answer.status < 300:
         return _read_error(answer, kept)
-    encoding = answer.getheader("content-encoding", "").strip().lower()
-    if encoding not in _ENCODINGS:
-        raise ResponseUnreadable("an unknown encoding")
-    pieces = _read_pieces(answer)
-    data = _join_pieces(_decompress(pieces) if "gzip" in encoding else pieces, MAX_RESPONSE_BYTES)
+    data = _join_pieces(_read_content(answer), MAX_RESPONSE_BYTES)
     if data is None:
         raise ResponseTooLarge(f"more than {MAX_RESPONSE_BYTES} bytes")
     # A gateway may change the type. No other type begins like this.
@@ -286,8 +282,9 @@ def _read_error(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, d
 
     Raise `ResponseUnreadable` if the server expects TLS.
     """
-    is_plain = answer.getheader("content-encoding", "identity") == "identity"
-    data = _join_pieces(_read_pieces(answer), MAX_ERROR_BYTES) if is_plain else None
+    data = None
+    with suppress(ResponseUnreadable, zlib.error):
+        data = _join_pieces(_read_content(answer), MAX_ERROR_BYTES)
     if answer.status == 400 and expects_tls(data or b""):
         raise ResponseUnreadable("the server expects TLS", TLS_SERVER)
     with suppress(msgspec.DecodeError, ValueError, RecursionError):
@@ -295,6 +292,15 @@ def _read_error(answer: http.HTTPResponse, kept: dict[str, str]) -> tuple[int, d
             decode_response(data)
             return answer.status, kept, data
     return answer.status, {**kept, **_PLAIN}, b""
+
+
+def _read_content(answer: http.HTTPResponse) -> Iterator[bytes]:
+    """Return the body in pieces, decompressed."""
+    encoding = answer.getheader("content-encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
+        raise ResponseUnreadable("an unknown encoding")
+    pieces = _read_pieces(answer)
+    return _decompress(pieces) if "gzip" in encoding else pieces
 
 
 def _read_pieces(answer: http.HTTPResponse) -> Iterator[bytes]:

@@ -245,6 +245,33 @@ def test_an_unusual_answer_is_understood(name: str) -> None:
         assert [list(sink.write(batch_of("{}")).stored) for _ in range(2)] == [[0], [0]]
 
 
+PRESSURE = (
+    b'{"error":{"type":"es_rejected_execution_exception","reason":"rejected execution of coordinating operation '
+    b'[coordinating_operation_bytes=62914800, max_coordinating_bytes=53687091]"},"status":429}'
+)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        response(429, PRESSURE, AS_JSON),
+        response(429, gzip.compress(PRESSURE), AS_JSON, b"Content-Encoding: gzip"),
+        response(429, PRESSURE, AS_JSON, b"Content-Encoding: Identity"),
+    ],
+    ids=["plain", "gzip", "identity"],
+)
+def test_the_reason_of_a_refused_request_is_read_in_each_encoding(reply: bytes) -> None:
+    with serving(sends(reply)) as server, pytest.raises(RequestTooLarge, match="needs 62914800 bytes"):
+        sink_at(server, timeout=20, compress=True).write(batch_of("{}"))
+
+
+@pytest.mark.parametrize("body", [BOMB, GZIPPED[:-5], b"no gzip", b""])
+def test_a_refusal_whose_reason_cannot_be_read_is_still_a_refusal(body: bytes) -> None:
+    reply = response(503, body, AS_JSON, b"Content-Encoding: gzip")
+    with serving(sends(reply)) as server, pytest.raises(Retryable, match="answered 503"):
+        sink_at(server, timeout=20, compress=True).write(batch_of("{}"))
+
+
 def answers_early(data: bytes) -> Behaviour:
     """Answer as soon as the head is there, and never read the body."""
 
