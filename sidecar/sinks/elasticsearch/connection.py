@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import ssl
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -33,6 +34,7 @@ _NDJSON = "application/x-ndjson"
 _HEADERS = {"accept": _JSON, "content-type": _NDJSON}
 _GZIP_HEADERS = {**_HEADERS, "content-encoding": "gzip", "accept-encoding": "gzip"}
 _SERVER_SHARE_OF_TIMEOUT = 0.9
+_ASIDE_S = 60.0
 
 
 class BulkRequest(NamedTuple):
@@ -43,6 +45,33 @@ class BulkRequest(NamedTuple):
     headers: Mapping[str, str]
     body: Sequence[bytes] | None
     """The pieces of the body."""
+
+
+class HostSelector(elastic_transport.RoundRobinSelector):
+    """Selects the hosts in turn, and skips those that refuse every request while others may accept them."""
+
+    def __init__(self, node_configs: list[elastic_transport.NodeConfig]) -> None:
+        super().__init__(node_configs)
+        self._hosts = node_configs
+        self._aside_until: dict[elastic_transport.NodeConfig, float] = {}
+
+    def put_aside(self, host: elastic_transport.NodeConfig) -> bool:
+        """Skip a host for a minute. Return whether another one is left."""
+        self._aside_until[host] = time.monotonic() + _ASIDE_S
+        return any(not self._is_aside(each) for each in self._hosts)
+
+    def select(self, nodes: Sequence[elastic_transport.BaseNode]) -> elastic_transport.BaseNode:
+        usable = [node for node in nodes if not self._is_aside(node.config)]
+        return super().select(usable or nodes)
+
+    def _is_aside(self, host: elastic_transport.NodeConfig) -> bool:
+        return self._aside_until.get(host, 0.0) > time.monotonic()
+
+
+def put_aside(transport: elastic_transport.Transport, host: elastic_transport.NodeConfig) -> bool:
+    """Send no requests to this host for a minute. Return whether another one is left."""
+    selector = transport.node_pool.node_selector
+    return isinstance(selector, HostSelector) and selector.put_aside(host)
 
 
 class _EncodedBodySerializer(elastic_transport.Serializer):
@@ -75,6 +104,7 @@ def create_transport(
     return elastic_transport.Transport(
         create_node_configs(settings, connections),
         node_class=BoundedHttpNode,
+        node_selector_class=HostSelector,
         serializers={_JSON: _JsonSerializer(decode), _NDJSON: _EncodedBodySerializer()},
         max_retries=0,  # the sidecar retries, with its back-off
     )

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 import elastic_transport
 from msgspec.structs import replace
 
-from sidecar.errors import DeliveryError, RequestTooLarge, Retryable
+from sidecar.errors import DeliveryError, Misconfigured, RequestBlocked, RequestTooLarge, Retryable
 from sidecar.lib.clock import Clock, SystemClock
 from sidecar.lib.deflate import deflate, join_as_gzip
 from sidecar.model.batch import Batch, WriteResult
@@ -33,7 +33,12 @@ from sidecar.sinks.elasticsearch.bulk_response import (
     collect_results,
     list_mapping_races,
 )
-from sidecar.sinks.elasticsearch.connection import create_bulk_query, create_bulk_request, create_transport
+from sidecar.sinks.elasticsearch.connection import (
+    create_bulk_query,
+    create_bulk_request,
+    create_transport,
+    put_aside,
+)
 from sidecar.sinks.elasticsearch.errors import TRANSPORT_ERRORS, check_response
 from sidecar.sinks.elasticsearch.sent_ids import IdSearch, SentIds, list_unknown, may_have_arrived
 from sidecar.sinks.elasticsearch.settings import ElasticsearchSettings
@@ -241,7 +246,13 @@ class ElasticsearchSink(RoutedSink):
             meta, answer = self._request(batch, names, query, is_gzip=False)
         if self._sent and (meta.status >= 300 or not isinstance(answer, Created)):
             self._sent.add_failure([batch.ids[i] for i in list_unknown(meta.status, answer, len(batch))])
-        check_response(meta, answer, self._at, may_reject_unknown=self._settings.may_reject_unknown)
+        try:
+            check_response(meta, answer, self._at, may_reject_unknown=self._settings.may_reject_unknown)
+        except Misconfigured as error:
+            with self._borrow_transport() as transport:
+                if isinstance(error, RequestBlocked) or not put_aside(transport, meta.node):
+                    raise
+            raise Retryable(error.message, location=error.location, hint=error.hint) from error
         return answer
 
     def _request(

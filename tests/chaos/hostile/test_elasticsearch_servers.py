@@ -245,6 +245,36 @@ def test_an_unusual_answer_is_understood(name: str) -> None:
         assert [list(sink.write(batch_of("{}")).stored) for _ in range(2)] == [[0], [0]]
 
 
+PAGE = response(200, b"<html>maintenance</html>", b"Content-Type: text/html")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [PAGE, *(response(status, b"{}", AS_JSON) for status in (301, 401, 404))],
+    ids=["page", "301", "401", "404"],
+)
+def test_one_of_several_hosts_that_refuses_everything_is_skipped(reply: bytes) -> None:
+    with serving(good) as server, serving(sends(reply)) as other:
+        sink = sink_at(server, hosts=[f"http://127.0.0.1:{each.port}" for each in (other, server)], timeout=20)
+        failures = 0
+        for _ in range(20):
+            try:
+                assert list(sink.write(batch_of("{}")).stored) == [0]
+            except Retryable:
+                failures += 1
+        assert failures == 1
+
+
+def test_hosts_that_all_refuse_everything_are_misconfigured() -> None:
+    with serving(sends(PAGE)) as server, serving(sends(PAGE)) as other:
+        sink = sink_at(server, hosts=[f"http://127.0.0.1:{each.port}" for each in (other, server)], timeout=20)
+        with pytest.raises(Retryable, match="a web page answers"):
+            sink.write(batch_of("{}"))
+        for _ in range(4):
+            with pytest.raises(Misconfigured, match="a web page answers"):
+                sink.write(batch_of("{}"))
+
+
 PRESSURE = (
     b'{"error":{"type":"es_rejected_execution_exception","reason":"rejected execution of coordinating operation '
     b'[coordinating_operation_bytes=62914800, max_coordinating_bytes=53687091]"},"status":429}'
