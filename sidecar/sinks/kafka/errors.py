@@ -34,6 +34,13 @@ IGNORED_CODES = frozenset({
 _FENCED_CODES = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
 """A producer with the same transactional id has started, or the transaction has exceeded its time limit."""
 
+_PRODUCER_CODES = frozenset({
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, KafkaError.DUPLICATE_SEQUENCE_NUMBER, KafkaError.INVALID_TXN_STATE,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING, KafkaError.CONCURRENT_TRANSACTIONS,
+    KafkaError.TRANSACTION_COORDINATOR_FENCED, KafkaError.UNKNOWN_PRODUCER_ID,
+})  # fmt: skip
+"""The brokers and the client disagree about the transaction. A new session resolves that."""
+
 UNREACHABLE_CODES = frozenset({
     KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE,
     KafkaError._MSG_TIMED_OUT,
@@ -60,6 +67,12 @@ _TOPIC_HINTS = {
 }
 # "host:9092/bootstrap: reason (after 3ms in state CONNECT)"
 _AROUND_REASON = re.compile(r"^\S*/\S+: (?:Connect to \S+ failed: )?|\s*\(after \d+ms in state [^)]*\)")
+
+
+def may_be_about_topic(error: KafkaError) -> bool:
+    """Return whether a broker may refuse messages because of their topic, and not because of the client."""
+    is_from_broker = error.code() >= KafkaError.UNKNOWN  # the client's codes are lower
+    return is_from_broker and error.code() not in {*_HINTS, *_FENCED_CODES, *_PRODUCER_CODES}
 
 
 def is_permanent(error: KafkaError) -> bool:
@@ -100,6 +113,12 @@ def topic_error(error: KafkaError, topic: str, at: str) -> Misconfigured:
     """Return the error for a topic that accepts no messages."""
     hint = _TOPIC_HINTS.get(error.code(), "create it, or name another one")
     return Misconfigured(f"the topic {topic} accepts no messages ({shorten(error.str())})", location=at, hint=hint)
+
+
+def unknown_topic_error(error: KafkaError, topic: str, at: str) -> Retryable:
+    """Return the error for a topic whose messages a broker refuses for an unknown reason."""
+    what = f"a broker refuses messages for the topic {topic} ({shorten(error.str())})"
+    return Retryable(what, location=at, hint="read the log of the brokers")
 
 
 def late_error(at: str, topic: str = "") -> Retryable:

@@ -26,7 +26,7 @@ class Failure(msgspec.Struct, frozen=True):
     row: Row
     cause: Literal["size", "document", "topic", "some topic", "shard"]
     """What the brokers do not accept. `some topic`: that of at least one of the documents. `shard`: a partition of
-    the topic is unavailable.
+    the topic is unavailable, or refuses messages for an unknown reason.
     """
 
     name: str

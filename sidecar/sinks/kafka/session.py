@@ -215,7 +215,12 @@ class Session:
             if row is None:
                 raise failure
             return Failure(row, "topic", error.name(), error.str(), failure)
-        if row is None or code not in errors.TOO_LARGE_CODES | errors.DOCUMENT_CODES:
+        if row is None:
             raise self._calls.error_of(error)
+        if code not in errors.TOO_LARGE_CODES | errors.DOCUMENT_CODES:
+            if not errors.may_be_about_topic(error):
+                raise self._calls.error_of(error)
+            unknown = errors.unknown_topic_error(error, row.topic, self._at)
+            return Failure(row, "shard", error.name(), error.str(), unknown)
         cause: Literal["size", "document"] = "size" if code in errors.TOO_LARGE_CODES else "document"
         return Failure(row, cause, error.name(), error.str(), errors.document_error(error, self._at))

@@ -224,6 +224,10 @@ def deliver_to_two(proxy: KafkaProxy, prefix: str, timeout: str = "20s") -> Deli
         (KafkaError.NOT_ENOUGH_REPLICAS, "do not confirm messages for the topic .* min.insync.replicas"),
         (KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND, "do not confirm messages for the topic"),
         (KafkaError.KAFKA_STORAGE_ERROR, "do not confirm messages for the topic"),
+        (KafkaError.UNKNOWN, "a broker refuses messages for the topic .* read the log of the brokers"),
+        (KafkaError.UNSUPPORTED_COMPRESSION_TYPE, "refuses messages for the topic .*[Cc]ompression"),
+        (KafkaError.THROTTLING_QUOTA_EXCEEDED, "refuses messages for the topic .*quota"),
+        (KafkaError.UNKNOWN_TOPIC_ID, "refuses messages for the topic .*Unknown topic id"),
     ],
     ids=str,
 )
