@@ -20,7 +20,7 @@ def scalar(value: Any) -> str:
         return value
     if '"' in value and "'" not in value and value.isprintable():
         return f"'{value}'"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=not value.isprintable())
 
 
 def flow(value: Any) -> str:

@@ -14,7 +14,7 @@ from sidecar.inject.addition import Insertion, Object, Path, apply
 from sidecar.inject.edit import PodText, Splice, cannot_edit, splice
 from sidecar.inject.nodes import ManifestError, YamlNode, parse
 from sidecar.inject.plan import plan
-from sidecar.inject.reasons import Note, RefusalReason, Refused
+from sidecar.inject.reasons import Caution, Note, RefusalReason, Refused
 from sidecar.inject.settings import InjectionSettings, build_settings
 from sidecar.inject.shape import check_shape
 from sidecar.inject.stamp import Stamp, content_hash, read_stamp, removable
@@ -81,13 +81,17 @@ class PodObject:
         self, text: str, outcome: str, refusal: Note | None = None, cautions: tuple[Note, ...] = ()
     ) -> PodOutcome:
         """Return an outcome with the names of the object."""
-        metadata = self.item.get("metadata")
-        values = metadata.plain() if metadata and metadata.kind == "mapping" else {}
-        name = values.get("name") or values.get("generateName") or ""
-        line = text.count("\n", 0, self.item.start) + 1
-        return PodOutcome(
-            _kind(self.item), str(name), str(values.get("namespace") or ""), outcome, line, refusal, cautions
-        )
+        return _outcome_of(self.item, text, outcome, refusal, cautions)
+
+
+def _outcome_of(
+    item: YamlNode, text: str, outcome: str, refusal: Note | None = None, cautions: tuple[Note, ...] = ()
+) -> PodOutcome:
+    metadata = item.get("metadata")
+    values = metadata.plain() if metadata and metadata.kind == "mapping" else {}
+    name = values.get("name") or values.get("generateName") or ""
+    line = text.count("\n", 0, item.start) + 1
+    return PodOutcome(_kind(item), str(name), str(values.get("namespace") or ""), outcome, line, refusal, cautions)
 
 
 def _kind(item: YamlNode) -> str:
@@ -106,8 +110,14 @@ class Manifest:
     def objects(self) -> Iterator[YamlNode]:
         """Yield every object, also those of a list."""
         for root, _ in self._documents:
-            items = root.get("items") if _kind(root).endswith("List") else None
-            yield from items.items if items and items.kind == "sequence" else [root]
+            yield from _objects_in(root)
+
+    def unknown(self) -> Iterator[PodOutcome]:
+        """Yield an outcome for each object of a kind that is not known, and that has the template of a Pod."""
+        for item in self.objects():
+            if _kind(item) and _kind(item) not in POD_PATHS and _has_template(item):
+                detail = f"{_kind(item)} has a Pod, and only the webhook or a policy adds the sidecar to it"
+                yield _outcome_of(item, self.text, "unchanged", cautions=(Note(Caution.W_KIND, detail),))
 
     def settings_of_function(self, settings: InjectionSettings) -> InjectionSettings:
         """Return the settings of the `functionConfig`, if the text is the input of a function of kustomize or kpt."""
@@ -119,6 +129,15 @@ class Manifest:
             if values is not None:
                 return build_settings(values.plain(), "functionConfig")
         return settings
+
+
+def _objects_in(item: YamlNode) -> Iterator[YamlNode]:
+    items = item.get("items") if _kind(item).endswith("List") else None
+    if items and items.kind == "sequence":
+        for each in items.items:
+            yield from _objects_in(each)
+    else:
+        yield item
 
 
 def _find_in(item: YamlNode, used: set[str], *, is_reachable: bool) -> Iterator[PodObject]:
@@ -140,6 +159,17 @@ def _find_in(item: YamlNode, used: set[str], *, is_reachable: bool) -> Iterator[
         yield PodObject(item, node, used, is_reachable)
 
 
+def _has_template(node: YamlNode) -> bool:
+    """Return whether the template of a Pod is somewhere inside of a node."""
+    for key, value in node.pairs:
+        if isinstance(key.value, str) and key.value.lower().endswith("template") and value.kind == "mapping":
+            spec = value.get("spec")
+            containers = spec.get("containers") if spec else None
+            if containers and containers.kind == "sequence":
+                return True
+    return any(map(_has_template, (*node.items, *(value for _, value in node.pairs))))
+
+
 def inject(text: str, settings: InjectionSettings, *, is_forced: bool = False) -> Edited:
     """Return the text with the sidecar in each Pod. A sidecar that was added before is replaced by that of today.
 
@@ -156,7 +186,7 @@ def inject(text: str, settings: InjectionSettings, *, is_forced: bool = False) -
     after = _extend(bare, plans)
     outcomes = tuple(_compare(*each) for each in zip(before.pods, after.pods, removals.outcomes, plans, strict=True))
     is_same = all(outcome.outcome in ("unchanged", "refused") for outcome in outcomes)
-    return Edited(text if is_same else after.text, outcomes)
+    return Edited(text if is_same else after.text, (*outcomes, *bare.unknown()))
 
 
 @dataclass(slots=True)
@@ -193,9 +223,8 @@ def _extend(bare: Manifest, plans: list[_TextPlan]) -> Manifest:
     for index, planned in enumerate(plans):
         alone = [_TextPlan(planned.outcome) if other != index else planned for other in range(len(plans))]
         if planned.changes and not _try(bare, alone):
-            note = cannot_edit(
-                "the text cannot be extended without changing other bytes; does it end with a newline?"
-            )
+            advice = "" if bare.text.endswith("\n") else "; end it with a newline"
+            note = cannot_edit(f"the text cannot be extended without changing other bytes{advice}")
             plans[index] = _TextPlan(bare.pods[index].outcome(bare.text, "refused", note.note))
     return _try(bare, plans) or bare
 

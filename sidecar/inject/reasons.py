@@ -35,6 +35,7 @@ class Caution(Enum):
     W_AUTOSCALER = "the list of local volumes that may be evicted lacks those of the sidecar"
     W_GRACE = "the grace period is short"
     W_HOSTNET = "the Pod uses the network of its node"
+    W_KIND = "the object has a Pod, and is of a kind that only the webhook or a policy can give a sidecar"
     W_LATEST = "the image of the sidecar has no fixed version"
     W_MASK = "the new volume hides the files that the image has there"
     W_NEIGHBOUR = "another webhook removed or moved parts of the sidecar"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from sidecar.inject import names
 from sidecar.inject.addition import apply
 from sidecar.inject.manifest import Edited, Manifest, inject, uninject
-from sidecar.inject.nodes import ManifestError
+from sidecar.inject.nodes import ManifestError, parse
 from sidecar.inject.plan import plan
 from sidecar.inject.settings import InjectionSettings
 from tests.support.pods import TABLE, Object, pods
@@ -237,6 +238,67 @@ def test_what_cannot_be_extended_in_place_is_refused_and_stays(text: str, code: 
     assert edited.text == text
 
 
+READS = {
+    "y": True, "N": False, "off": False, "1:30": "1:30", "3e1": 30, "30.0": 30, "-.5": -0.5, "090": 90, "0o17": 15,
+    "010": 8, "1_000": 1000, "=": "=", "!Ref x": "x", "! 12": "12", "!!str 12": "12", '!!int "12"': 12, "Null": None,
+    "2001-01-01": "2001-01-01", "1e400": "1e400",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", READS)
+def test_a_scalar_is_what_kubernetes_reads(text: str) -> None:
+    ((root, _),) = parse(f"a: {text}\n")
+    value = root.plain()["a"]
+    assert (value, type(value)) == (READS[text], type(READS[text]))
+
+
+def test_a_key_is_a_text() -> None:
+    ((root, _),) = parse("1: a\ny: b\n0x1f: c\n1.5: d\n")
+    assert root.plain() == {"1": "a", "true": "b", "31": "c", "1.5": "d"}
+
+
+WITH_ANNOTATIONS = POD.replace(
+    "  name: shop\n", "  name: shop\n  annotations: {log-sidecar/logs: /srv/\U0001f98a/*.log}\n"
+)
+SETUP = "- name: setup\n      image: setup:1\n"
+FORMS = {
+    "an anchor of a mapping": POD.replace("spec:\n", "spec: &spec\n"),
+    "an anchor of a list": f"{POD}  initContainers: &list\n    {SETUP}",
+    "an anchor that ends with a hyphen": f"{POD}  initContainers: &list-  # why\n    {SETUP}",
+    "an anchor of a list without indentation": f"{POD}  initContainers: &list\n  {SETUP.replace('      ', '    ')}",
+    "tags": POD.replace("spec:\n", "spec: !!map\n").replace("- name", "- !!map\n      name"),
+    "a repeated list": f"{POD}  volumes: [{{name: a}}]\n  volumes:\n    - {{name: b, emptyDir: {{}}}}\n",
+    "repeated annotations": WITH_ANNOTATIONS.replace("spec:", "  annotations:\n    c: d\nspec:"),
+    "a repeated Pod": f"{POD}spec:\n  containers:\n    - {{name: other, image: other:1}}\n",
+    "values of JSON": '{"kind": "Pod", "spec": {"containers": [{"name": "web"}]}}\n' * 2,
+    "values of JSON without a space": '{"kind": "Pod", "spec": {"containers":\t[{"name": "web"}]}}' * 2,
+    "an emoji in a path": WITH_ANNOTATIONS,
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_an_unusual_form_is_extended(text: str) -> None:
+    assert set(outcomes(check_round_trip(text))) == {"injected"}
+
+
+def test_the_last_of_repeated_keys_counts() -> None:
+    assert outcomes(inject(f"{POD}kind: ConfigMap\n", SETTINGS)) == []
+
+
+def test_a_kind_that_is_not_known_is_said() -> None:
+    job = "{kind: Job, metadata: {name: a}, spec: {template: {spec: {containers: [{name: web, image: web}]}}}}"
+    other = (
+        job.replace("Job", "TrainingJob").replace("template", "replicas: {workerTemplate").replace("}}}}", "}}}}}")
+    )
+    lists = f"kind: List\nitems:\n- kind: List\n  items:\n  - {job}\n- {other}\n"
+    text = f"{lists}- {{kind: Rollout, spec: {{template: {{}}}}}}\n"
+    edited = inject(text, SETTINGS)
+    assert outcomes(edited) == ["injected", "unchanged"]
+    assert str(edited.outcomes[1]) == "TrainingJob a: unchanged"
+    assert [caution.code.name for caution in edited.outcomes[1].cautions] == ["W_KIND"]
+    assert outcomes(inject(f"- {job}\n", SETTINGS)) == []
+
+
 def test_labels_that_the_selector_refers_to_get_no_label() -> None:
     text = POD.replace("  name: shop\n", "  name: shop\n  labels: &labels {app: shop}\n") + "x: *labels\n"
     edited = check_round_trip(text)
@@ -273,7 +335,14 @@ BROKEN = {
     f"{POD}---\nkind: Pod\n: : :\n  x\n": "line",
     "a: *missing\n": "line 1",
     "[" * 5000: "",
-    "a: !!int x\n": "number",
+    "a: !!int x\n": "line 1: has a value that is no int",
+    f"{POD}# \0\n": "line 9: is not valid YAML (control characters",
+    f"{POD}  volumes: &own [*own]\n": "line 9: the alias *own has no anchor",
+    "".join(["a: &a [x]\n", *(f"{new}: &{new} [{f'*{old}, ' * 9}]\n" for old, new in pairwise("abcdefghij"))]): (
+        "has aliases that repeat more than 1,000,000 values"
+    ),
+    POD.replace("nginx:1.27", "{{ .Values.image }}"): "line 8: has a key that is not a text; render the template",
+    f"{POD}  {{{{- toYaml . | nindent 2 }}}}\n": "expected ':'); render the template first",
 }
 
 

@@ -534,7 +534,9 @@ def test_every_reason_is_in_a_test() -> None:
     of_text = {"E_ALIAS", "E_EDITED", "E_FORM"}  # tests of the text
     of_webhook = {"E_SETTINGS"}
     assert tested | elsewhere | of_text | of_webhook == {code.name for code in RefusalReason}
-    assert {code for *_, code in CAUTIONS} | {"W_MASK", "W_UID", "W_NEIGHBOUR"} == {code.name for code in Caution}
+    assert {code for *_, code in CAUTIONS} | {"W_KIND", "W_MASK", "W_UID", "W_NEIGHBOUR"} == {
+        code.name for code in Caution
+    }
 
 
 @pytest.mark.parametrize("place", ["labels", "annotations"])
