@@ -36,6 +36,11 @@ _PARSERS = re.compile(r"[a-z0-9_]+(,[a-z0-9_]+)*")
 _WILDCARD = re.compile(r"[*?\[{]")
 
 
+def is_setting(name: str) -> bool:
+    """Return whether a label or annotation of this name changes what the sidecar does."""
+    return name.startswith(names.ANNOTATIONS) and name.removeprefix(names.ANNOTATIONS) in ("inject", *MAY_BE_ALLOWED)
+
+
 def wants_sidecar(pod: dict[str, Any]) -> bool:
     """Return whether neither the label nor the annotation of the Pod switches injection off."""
     metadata = pod.get("metadata") or {}

@@ -17,7 +17,6 @@ USER_ID = 10001
 """User and group of the image, for applications whose user is unknown or root."""
 
 PROBE_PERIOD_S = 120
-_TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _COPY_DIRECTORY = "/log-sidecar-copy"
 _COPY = '[ ! -d "$1" ] || cp -a "$1/." "$2/" || [ "$(id -u)" != 0 ]'
 DEFAULT_GRACE_S = 30
@@ -54,6 +53,7 @@ def build_container(spec: Object, options: InjectionSettings, access: LogAccess)
             "runAsNonRoot": True,
             **_user(spec, options, access),
             **_selinux(spec, access),
+            **_apparmor(spec),
             "readOnlyRootFilesystem": True,
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -83,15 +83,15 @@ def requests_beside_pod(requests: Mapping[str, str]) -> dict[str, str]:
 
 
 def _own_mounts(spec: Object, options: InjectionSettings) -> list[Object]:
-    mounts: list[Object] = [{"name": names.STATE, "mountPath": "/var/lib/sidecar"}]
+    mounts: list[Object] = [{"name": names.STATE, "mountPath": names.STATE_DIRECTORY}]
     if options.config_map:
-        mounts.append({"name": names.CONFIG, "mountPath": "/etc/sidecar", "readOnly": True})
+        mounts.append({"name": names.CONFIG, "mountPath": names.CONFIG_DIRECTORY, "readOnly": True})
     if options.secret:
-        mounts.append({"name": names.SECRET, "mountPath": "/etc/sidecar-secret", "readOnly": True})
-    mounts.append({"name": names.PODINFO, "mountPath": "/etc/podinfo", "readOnly": True})
+        mounts.append({"name": names.SECRET, "mountPath": names.SECRET_DIRECTORY, "readOnly": True})
+    mounts.append({"name": names.PODINFO, "mountPath": names.PODINFO_DIRECTORY, "readOnly": True})
     if has_token(spec):
         # An empty volume over the token: the sidecar reads text that others write, and needs no access to the API.
-        mounts.append({"name": names.NO_TOKEN, "mountPath": _TOKEN_DIRECTORY, "readOnly": True})
+        mounts.append({"name": names.NO_TOKEN, "mountPath": names.TOKEN_DIRECTORY, "readOnly": True})
     return mounts
 
 
@@ -106,7 +106,9 @@ def _environment(spec: Object, options: InjectionSettings, access: LogAccess) ->
         if options.exit_when:
             values["SIDECAR_EXIT_WHEN"] = options.exit_when
     values |= (
-        {"SIDECAR_CONFIG": "/etc/sidecar/sidecar.yaml"} if options.config_map else _configuration(options, access)
+        {"SIDECAR_CONFIG": f"{names.CONFIG_DIRECTORY}/sidecar.yaml"}
+        if options.config_map
+        else _configuration(options, access)
     )
     if options.listen:
         values["SIDECAR_ADMIN__LISTEN"] = options.listen
@@ -127,7 +129,7 @@ def _configuration(options: InjectionSettings, access: LogAccess) -> dict[str, s
     """Return the variables that configure a sidecar without a ConfigMap: a pipeline for each container."""
     values = {"SIDECAR_SINKS__LOGS__URL": options.sink}
     if options.secret:
-        values["SIDECAR_SECRETS_DIR"] = "/etc/sidecar-secret"
+        values["SIDECAR_SECRETS_DIR"] = names.SECRET_DIRECTORY
     for container, globs in access.pipelines.items():
         prefix = f"SIDECAR_PIPELINES__{re.sub('[^A-Z0-9]+', '_', container.upper())}"
         transforms: list[Any] = ["kubernetes"]
@@ -169,6 +171,12 @@ def _selinux(spec: Object, access: LogAccess) -> Object:
     """Return the SELinux label of the application's container. The files that it writes may have the same one."""
     label = (_application(spec, access).get("securityContext") or {}).get("seLinuxOptions")
     return {"seLinuxOptions": dict(label)} if label else {}
+
+
+def _apparmor(spec: Object) -> Object:
+    """Return the usual profile of AppArmor if the Pod has one of the node, which is made for the application."""
+    profile = (spec.get("securityContext") or {}).get("appArmorProfile") or {}
+    return {"appArmorProfile": {"type": "RuntimeDefault"}} if profile.get("type") == "Localhost" else {}
 
 
 def user_cautions(spec: Object, options: InjectionSettings, access: LogAccess) -> list[Note]:

@@ -126,6 +126,7 @@ def _reasons(settings: InjectionSettings) -> list[tuple[str, str]]:
     """Return the conditions under which the policy leaves a Pod, each with its reason as an expression."""
     return [
         (_is_windows(), _refusal(RefusalReason.E_WINDOWS)),
+        (_has_other_switch(), _refusal(RefusalReason.E_ANNOTATION)),
         (_has_reserved_name(), _refusal(RefusalReason.E_NAME_TAKEN)),
         (
             "size(variables.unread) > 0",
@@ -158,6 +159,11 @@ def _reasons(settings: InjectionSettings) -> list[tuple[str, str]]:
         (_has_kind(*sorted(NOT_WRITABLE)), _refusal(RefusalReason.E_MOUNT_CONFLICT)),
         *([] if settings.allow_host_path else [(_has_kind("hostPath"), _refusal(RefusalReason.E_HOST_PATH))]),
         ("variables.isNew && variables.isHidden", _refusal(RefusalReason.E_DIRECTORY)),
+        (
+            f"{list_of(names.OWN_DIRECTORIES)}.exists(o, "
+            '(o + "/").startsWith(variables.path + "/") || (variables.path + "/").startsWith(o + "/"))',
+            quote(f"the volume with the logs is at a directory that the sidecar needs{_ELSEWHERE}"),
+        ),
     ]
 
 
@@ -175,6 +181,12 @@ def _is_windows() -> str:
         'has(object.spec.os) && object.spec.os.name == "windows" || has(object.spec.nodeSelector) &&\n'
         f'{label} in object.spec.nodeSelector && object.spec.nodeSelector[{label}] == "windows"'
     )
+
+
+def _has_other_switch() -> str:
+    key = quote(names.INJECT)
+    values = ("object.metadata.labels", "object.metadata.annotations")
+    return " ||\n".join(f'has({each}) && {key} in {each} && !({each}[{key}] in ["true", "false"])' for each in values)
 
 
 def _has_reserved_name() -> str:

@@ -241,12 +241,17 @@ def is_below(path: str, directory: str) -> bool:
     return normal(path) == directory or directory == "/" or normal(path).startswith(f"{directory}/")
 
 
+def is_own(path: str) -> bool:
+    """Return whether a volume at the path would hide a directory of the sidecar, or be inside of one."""
+    return any(is_below(own, path) or is_below(path, own) for own in names.OWN_DIRECTORIES)
+
+
 def _arrange(wanted: list[tuple[str, list[str]]], shares: list[Share], cautions: list[Note]) -> LogAccess:
     """Give each volume a path in the sidecar: that of the application, or one below /var/log/CONTAINER."""
-    has_several = len(wanted) > 1
+    is_moved = len(wanted) > 1 or any(is_own(share.path) for share in shares)
     paths: dict[tuple[str, str, str], str] = {}
     for share in shares:
-        path = f"/var/log/{share.container}{share.path}" if has_several else share.path
+        path = f"/var/log/{share.container}{share.path}" if is_moved else share.path
         paths.setdefault((*share.source, share.path), path)
     pipelines: dict[str, list[str]] = {}
     taken = set[str]()

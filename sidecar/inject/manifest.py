@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sidecar.inject.addition import Insertion, Object, Path, apply
+from sidecar.inject.annotations import is_setting
 from sidecar.inject.edit import PodText, Splice, cannot_edit, splice
 from sidecar.inject.nodes import ManifestError, YamlNode, parse
 from sidecar.inject.plan import plan
@@ -206,8 +207,20 @@ def _plan_text(text: str, found: PodObject, settings: InjectionSettings) -> _Tex
         changes = tuple(pod_text.insert(addition.insertions))
     except Refused as refused:
         return _TextPlan(found.outcome(text, "refused", refused.note))
-    outcome = found.outcome(text, addition.outcome, addition.refusal, addition.cautions)
+    cautions = (*addition.cautions, *_misplaced(found))
+    outcome = found.outcome(text, addition.outcome, addition.refusal, cautions)
     return _TextPlan(outcome, addition.insertions, changes)
+
+
+def _misplaced(found: PodObject) -> Iterator[Note]:
+    """Yield a caution if the object has a label or annotation that only the template of its Pod may have."""
+    for kind in () if found.item is found.root else ("labels", "annotations"):
+        metadata = found.item.get("metadata")
+        values = metadata.get(kind) if metadata else None
+        for key, _ in values.pairs if values else ():
+            if isinstance(key.value, str) and is_setting(key.value):
+                place = ".".join(map(str, (*POD_PATHS[_kind(found.item)], "metadata", kind)))
+                yield Note(Caution.W_ANNOTATION, f"{key.value} has no effect here; write it in {place}")
 
 
 def _pod_text(text: str, found: PodObject) -> PodText:

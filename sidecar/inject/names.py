@@ -13,6 +13,18 @@ SECRET = "log-sidecar-secret"  # noqa: S105 - the name of a volume
 PODINFO = "log-sidecar-podinfo"
 NO_TOKEN = "log-sidecar-no-token"  # noqa: S105 - the name of a volume
 
+STATE_DIRECTORY = "/var/lib/sidecar"
+CONFIG_DIRECTORY = "/etc/sidecar"
+SECRET_DIRECTORY = "/etc/sidecar-secret"  # noqa: S105 - a path
+PODINFO_DIRECTORY = "/etc/podinfo"
+TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
+
+OWN_DIRECTORIES = (
+    STATE_DIRECTORY, CONFIG_DIRECTORY, SECRET_DIRECTORY, PODINFO_DIRECTORY, TOKEN_DIRECTORY, "/bin", "/dev", "/lib",
+    "/opt/sidecar", "/proc", "/run/secrets", "/sys", "/usr/bin", "/usr/lib", "/usr/local/bin", "/usr/local/lib",
+)  # fmt: skip
+"""Directories of the sidecar: no volume with logs may be at one of them, above or below."""
+
 ANNOTATIONS = "log-sidecar/"
 INJECT = "log-sidecar/inject"
 STATUS = "log-sidecar/status"

@@ -47,6 +47,7 @@ def _plan(pod: Object, settings: InjectionSettings, labels: Object) -> Addition:
     spec = pod["spec"]
     if (repair := _repair(pod)) is not None:
         return Addition(insertions=tuple(repair))
+    _check_switch(pod)
     _check_names(spec)
     _check_platform(pod)
     options, cautions = resolve(pod, settings)
@@ -88,6 +89,13 @@ def is_sidecar(container: Object) -> bool:
     return any(entry.get("name") == "SIDECAR_MODE" for entry in container.get("env") or [])
 
 
+def _check_switch(pod: Object) -> None:
+    for kind in ("labels", "annotations"):
+        value = ((pod.get("metadata") or {}).get(kind) or {}).get(names.INJECT, "true")
+        if value not in ("true", True):
+            raise Refused(RefusalReason.E_ANNOTATION, f'{names.INJECT} is neither "true" nor "false"')
+
+
 def _check_names(spec: Object) -> None:
     for kind in ("initContainers", "containers", "volumes"):
         for item in spec.get(kind) or []:
@@ -95,6 +103,11 @@ def _check_names(spec: Object) -> None:
                 raise Refused(
                     RefusalReason.E_NAME_TAKEN, f"the name {item['name']} in spec.{kind} is reserved; rename it"
                 )
+            # The volume of a mount may be a claim template of a StatefulSet.
+            for mount in item.get("volumeMounts") or []:
+                if names.is_reserved(mount["name"]):
+                    detail = f"the name {mount['name']} of a volume of {item['name']} is reserved; rename it"
+                    raise Refused(RefusalReason.E_NAME_TAKEN, detail)
 
 
 def _check_platform(pod: Object) -> None:

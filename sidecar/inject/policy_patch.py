@@ -149,6 +149,10 @@ def _container_operations(settings: InjectionSettings) -> Iterator[str]:
     label = f"{APPLICATION}.securityContext.seLinuxOptions"
     has_label = f"has({APPLICATION}.securityContext) && has({label})"
     yield _when(has_label, _add(f'{_INDEX} + "/securityContext/seLinuxOptions"', label))
+    profile = "object.spec.securityContext.appArmorProfile"
+    is_of_node = f'has(object.spec.securityContext) && has({profile}) && {profile}.type == "Localhost"'
+    usual = _WRITER.write({"type": "RuntimeDefault"}, f"{_INIT}.securityContext.appArmorProfile")
+    yield _when(is_of_node, _add(f'{_INDEX} + "/securityContext/appArmorProfile"', usual))
     mount = _WRITER.write(no_token, f"{_INIT}.volumeMounts")
     yield _when("variables.hasToken", _add(f'{_INDEX} + "/volumeMounts/-"', mount))
     if _is_auto(settings):

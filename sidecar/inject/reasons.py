@@ -31,7 +31,7 @@ class RefusalReason(Enum):
 class Caution(Enum):
     """What a person should know about a Pod that gets the sidecar."""
 
-    W_ANNOTATION = "an annotation is unknown"
+    W_ANNOTATION = "an annotation is unknown, or not at the Pod"
     W_AUTOSCALER = "the list of local volumes that may be evicted lacks those of the sidecar"
     W_GRACE = "the grace period is short"
     W_HOSTNET = "the Pod uses the network of its node"

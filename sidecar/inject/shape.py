@@ -23,6 +23,7 @@ class _SecurityContext(msgspec.Struct):
     runAsGroup: int | None = None  # noqa: N815
     fsGroup: int | None = None  # noqa: N815
     seLinuxOptions: dict[str, Any] | None = None  # noqa: N815
+    appArmorProfile: dict[str, Any] | None = None  # noqa: N815
 
 
 class _Resources(msgspec.Struct):

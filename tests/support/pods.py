@@ -154,6 +154,18 @@ TABLE: dict[str, tuple[Object, str]] = {
         "",
     ),
     "a volume elsewhere": (_on("/var/log/application", _EMPTY), ""),
+    "volume over the program": (
+        _with(_on("/opt", _EMPTY), annotations={"log-sidecar/logs": "/opt/shop/*.log"}),
+        "a directory that the sidecar needs",
+    ),
+    "volume above the state": (_on("/var", _EMPTY), "a directory that the sidecar needs"),
+    "volume in /usr": (
+        _with(
+            _on("/usr/local/tomcat/logs", _EMPTY), annotations={"log-sidecar/logs": "/usr/local/tomcat/logs/*.log"}
+        ),
+        "",
+    ),
+    "glob in the state": (pod(annotations={"logs": "/var/lib/sidecar/*.log"}), "a directory that the sidecar needs"),
     "slash at the end": (_on(f"{_D}/", _EMPTY), "a mount path has a form"),
     "volume below": (_on(f"{_D}/deep", _EMPTY), "a volume is mounted below"),
     "ConfigMap below": (_on(f"{_D}/conf", {"configMap": {"name": "c"}}), "a volume is mounted below"),
@@ -213,6 +225,8 @@ TABLE: dict[str, tuple[Object, str]] = {
     "no resources of the Pod": (pod(resources={}), ""),
     "Guaranteed": (pod(container={"resources": {"requests": _AMOUNTS, "limits": _AMOUNTS}}), ""),
     "SELinux": (_users({"seLinuxOptions": {"level": "s0:c1,c2"}}, {"seLinuxOptions": {"level": "s0:c3"}}), ""),
+    "AppArmor": (_users({}, {"appArmorProfile": {"type": "Localhost", "localhostProfile": "web"}}), ""),
+    "usual AppArmor": (_users({}, {"appArmorProfile": {"type": "RuntimeDefault"}}), ""),
     "no token": (pod(automountServiceAccountToken=False), ""),
     "init container": (_inits("migrate"), ""),
     "mesh proxy": (_inits("istio-proxy", "migrate"), ""),
@@ -224,6 +238,8 @@ TABLE: dict[str, tuple[Object, str]] = {
     "labels": (_with(pod(), labels={"app": "shop"}), ""),
     "label of an injected Pod": (_with(pod(), labels={"log-sidecar/injected": "maybe"}), ""),
     "evictable volumes": (_with(pod(), annotations={_EVICTABLE: "scratch"}), ""),
+    "unclear label": (_with(pod(), labels={"log-sidecar/inject": "enabled"}), "E_ANNOTATION"),
+    "unclear annotation": (_with(pod(), annotations={"log-sidecar/inject": "False"}), "E_ANNOTATION"),
     "refused by a label": (_with(pod(), labels={"log-sidecar/inject": "false"}), "-"),
     "refused by an annotation": (_with(pod(), annotations={"log-sidecar/inject": "false"}), "-"),
 }

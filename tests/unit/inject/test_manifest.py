@@ -299,6 +299,18 @@ def test_a_kind_that_is_not_known_is_said() -> None:
     assert outcomes(inject(f"- {job}\n", SETTINGS)) == []
 
 
+def test_an_annotation_outside_of_the_template_is_said() -> None:
+    metadata = '{name: a, labels: {log-sidecar/inject: "true", app: a}, annotations: {log-sidecar/logs: /srv/*.log}}'
+    pod = "{spec: {containers: [{name: web, image: web}]}}"
+    text = f"kind: CronJob\nmetadata: {metadata}\nspec: {{jobTemplate: {{spec: {{template: {pod}}}}}}}\n"
+    (outcome,) = inject(text, SETTINGS).outcomes
+    place = "spec.jobTemplate.spec.template.metadata"
+    assert [str(caution) for caution in outcome.cautions if caution.code.name == "W_ANNOTATION"] == [
+        f"W_ANNOTATION: log-sidecar/inject has no effect here; write it in {place}.labels",
+        f"W_ANNOTATION: log-sidecar/logs has no effect here; write it in {place}.annotations",
+    ]
+
+
 def test_labels_that_the_selector_refers_to_get_no_label() -> None:
     text = POD.replace("  name: shop\n", "  name: shop\n  labels: &labels {app: shop}\n") + "x: *labels\n"
     edited = check_round_trip(text)

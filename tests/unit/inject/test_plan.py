@@ -178,6 +178,30 @@ def test_the_sidecar_has_the_selinux_label_of_the_application() -> None:
     assert sidecar["securityContext"]["seLinuxOptions"] == label
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("Localhost", {"type": "RuntimeDefault"}), ("Unconfined", None)])
+def test_a_profile_of_the_node_is_not_that_of_the_sidecar(kind: str, expected: Object | None) -> None:
+    _, sidecar = injected(pod(securityContext={"appArmorProfile": {"type": kind, "localhostProfile": "web"}}))
+    assert sidecar["securityContext"].get("appArmorProfile") == expected
+
+
+@pytest.mark.parametrize("directory", ["/opt", "/var", "/run", "/usr/local", "/var/lib/sidecar", "/etc/podinfo"])
+def test_a_volume_hides_nothing_of_the_sidecar(directory: str) -> None:
+    volumes = [{"name": "v", "emptyDir": {}}]
+    item = pod([{"name": "v", "mountPath": directory}], volumes, {"logs": f"{directory}/shop/*.log"})
+    result, sidecar = injected(item)
+    mount = {"name": "v", "mountPath": f"/var/log/web{directory}", "readOnly": True}
+    assert sidecar["volumeMounts"][0] == mount
+    assert environment(sidecar)["SIDECAR_PIPELINES__WEB__PATHS"] == f'["/var/log/web{directory}/shop/*.log"]'
+    assert result["spec"]["containers"] == item["spec"]["containers"]
+    paths = [mount["mountPath"] for mount in sidecar["volumeMounts"]]
+    assert len(paths) == len(set(paths))
+
+
+def test_a_claim_template_with_a_reserved_name_is_refused() -> None:
+    item = pod([{"name": "log-sidecar-logs", "mountPath": "/srv"}])
+    assert refusal_of(item) is RefusalReason.E_NAME_TAKEN
+
+
 NAME = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
 SUB_PATHS: list[tuple[str, list[Object], str | None]] = [
     ("of-$(POD)/logs", [NAME], "of-$(POD_NAME)/logs"),
@@ -477,6 +501,8 @@ def test_a_classic_sidecar_of_a_job_needs_a_rule_by_which_it_ends(
 
 POD_SPEC = {"spec": pod()["spec"]}
 REFUSED: list[tuple[Object, RefusalReason]] = [
+    (pod(annotations={"inject": "False"}), RefusalReason.E_ANNOTATION),
+    (pod(annotations={"inject": ""}), RefusalReason.E_ANNOTATION),
     (pod(annotations={"logs": "missing:/var/log/app/*.log"}), RefusalReason.E_NO_CONTAINER),
     (pod(annotations={"logs": "app.log"}), RefusalReason.E_ANNOTATION),
     (pod(annotations={"logs": "/var/log/../../etc/*.log"}), RefusalReason.E_ANNOTATION),
