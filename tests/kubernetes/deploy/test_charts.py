@@ -198,6 +198,8 @@ def test_values_arrive(helm: Helm, tmp_path: Path) -> None:
         ({"mode": "modern"}, "must be one of 'native', 'classic'"),
         ({"config": {"sinks": None}}, "log-sidecar.config.sinks is empty"),
         ({"resources": {"limits": {"ephemeral-storage": "1Gi"}}}, "resources"),
+        *(({name: None}, f"missing property '{name}'") for name in ("image", "mode", "config", "log", "state")),
+        ({"log": {"createVolume": None}}, "missing property 'createVolume'"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_reason(helm: Helm, values: dict[str, Any], told: str) -> None:

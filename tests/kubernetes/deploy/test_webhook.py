@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ import yaml
 
 from sidecar import __version__
 from sidecar.cli import build_parser
-from sidecar.inject.settings import build_settings, read_values
+from sidecar.inject.settings import InjectionSettings, build_settings, read_values
 from sidecar.webhook.certs import render_configuration
 from tests.kubernetes.deploy import kubernetes_tools, podcheck
 from tests.kubernetes.deploy.podcheck import Object
@@ -178,11 +179,22 @@ def test_the_chart_passes_lint_and_refuses_wrong_values() -> None:
     assert helm("lint", "--strict", str(CHART)).returncode == 0
     wrong: dict[str, str] = {
         "replica=3": "replica", "failurePolicy=Never": "failurePolicy", "certificate.source=secret": "caBundle",
+        "certificate.caBundle=-----BEGIN": "caBundle", "namespaces.a/b.profile=busy": "a/b",
+        "settings.snik=stdout:": "snik", "image=null": "image", "image.tag=null": "tag", "settings=null": "settings",
+        "user=null": "user",
+        "certificate.apiServerPorts=null": "apiServerPorts", "excludedNamespaces=null": "excludedNamespaces",
+        "networkPolicy=null": "networkPolicy", "failurePolicy=null": "failurePolicy", "replicas=null": "replicas",
     }  # fmt: skip
     for value, told in wrong.items():
         done = helm("template", "x", str(CHART), "--set", value)
         assert done.returncode != 0
         assert told in done.stderr
+        assert "schema" in done.stderr or "caBundle" in done.stderr
+
+
+def test_the_schema_of_the_chart_knows_the_settings() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert schema["properties"]["settings"]["propertyNames"]["enum"] == sorted(InjectionSettings.__struct_fields__)
 
 
 def test_an_issuer_and_openshift_can_be_set() -> None:
