@@ -22,10 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def add_settings_options(parser: argparse.ArgumentParser) -> None:
     """Add the settings of injection."""
     parser.add_argument("--settings", metavar="FILE", type=Path, help="YAML file with the settings of injection")
-    parser.add_argument(
+    destination = parser.add_mutually_exclusive_group()
+    destination.add_argument(
         "--sink", metavar="URL", help="where the logs go, without credentials; overrides the settings"
     )
-    parser.add_argument(
+    destination.add_argument(
         "--config-map",
         metavar="NAME",
         help="ConfigMap with sidecar.yaml as the configuration; overrides the settings",
@@ -49,6 +50,8 @@ def read_settings(options: argparse.Namespace) -> InjectionSettings:
                 f"cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8'})",
                 location=str(options.settings), hint="name a readable YAML file",
             ) from None  # fmt: skip
-    overrides = {"sink": options.sink, "config_map": options.config_map}
-    values |= {name: value for name, value in overrides.items() if value is not None}
+    if options.sink is not None:
+        values |= {"sink": options.sink, "config_map": ""}
+    elif options.config_map is not None:
+        values["config_map"] = options.config_map
     return build_settings(values, str(options.settings or ""))

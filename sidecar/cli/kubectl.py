@@ -78,7 +78,9 @@ def _kubectl(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
 def _list_sidecars(arguments: Sequence[str]) -> list[RunningSidecar]:
     done = _kubectl(["get", "pods", *arguments, "--output", "json"])
     if done.returncode:
-        raise ConfigurationError(f"kubectl get pods failed: {done.stderr.strip()}")
+        # The last line has the reason; those before it are the log of a library.
+        reason = done.stderr.strip().rpartition("\n")[2]
+        raise ConfigurationError(f"kubectl get pods failed: {reason}", hint="try the same with kubectl")
     answer: dict[str, Any] = json.loads(done.stdout)
     return list(running_sidecars(answer))
 

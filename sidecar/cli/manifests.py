@@ -57,6 +57,8 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def read_files(names: Sequence[str]) -> list[ManifestFile]:
     """Return the files with their texts. Raise ConfigurationError if one cannot be read."""
+    if not names and sys.stdin.isatty():
+        raise ConfigurationError("no manifest is given", hint="name a file, or write it to standard input")
     return [ManifestFile(name, _read(name)) for name in names or [STANDARD_INPUT]]
 
 

@@ -13,7 +13,9 @@ from sidecar.inject import names
 from sidecar.inject.quantities import parse_quantity
 from sidecar.inject.reasons import Caution, Note, RefusalReason, Refused
 from sidecar.inject.settings import (
+    EXIT_RULE,
     MAY_BE_ALLOWED,
+    PARSERS,
     PROFILES,
     InjectionSettings,
     restrict,
@@ -31,8 +33,6 @@ _MAX_UNKNOWN = 8
 
 _GLOB = re.compile(r"/[^\x00-\x1f\x7f,]*")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_EXIT_RULE = re.compile(r"app-exits|file=/[^\x00-\x1f]+|idle=[0-9]+(ms|s|m|h)?")
-_PARSERS = re.compile(r"[a-z0-9_]+(,[a-z0-9_]+)*")
 _WILDCARD = re.compile(r"[*?\[{]")
 
 
@@ -110,10 +110,10 @@ def _matcher(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
 _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "logs": (_globs, "a list of absolute globs, each with an optional container: web:/var/log/nginx/*.log"),
     "exclude": (_excludes, "a list of globs"),
-    "parser": (_matcher(_PARSERS), "a list of parsers, separated by commas"),
+    "parser": (_matcher(PARSERS), "a list of parsers, separated by commas"),
     "profile": (_matcher(_NAME), "the name of a profile"),
     "mode": ({"native": "native", "classic": "classic"}.get, "native or classic"),
-    "exit-when": (_matcher(_EXIT_RULE), "app-exits, file=PATH or idle=SECONDS"),
+    "exit-when": (_matcher(EXIT_RULE), "app-exits, file=PATH or idle=SECONDS"),
     "keep-image-files": ({"true": True, "false": False}.get, "true or false"),
     "suffix": (lambda value: None if suffix_problem(value) else value, "a word of letters, digits and hyphens"),
     **dict.fromkeys(

@@ -185,13 +185,15 @@ def user_cautions(spec: Object, options: InjectionSettings, access: LogAccess) -
         return []
     user = _user(spec, options, access).get("runAsUser")
     containers = [container for container in spec["containers"] if container["name"] in access.pipelines]
-    others = [container["name"] for container in containers if _effective(spec, container, "runAsUser") != user]
+    users = {container["name"]: _effective(spec, container, "runAsUser") for container in containers}
+    others = [name for name, other in users.items() if other != user]
     if not others:
         return []
+    who = "a user whom the Pod does not name" if users[others[0]] is None else "another user"
     return [
         Note(
             Caution.W_UID,
-            f"the sidecar runs as {user}, and {others[0]} as another user; set runAsUser or fsGroup in the Pod"
+            f"the sidecar runs as {user}, and {others[0]} as {who}; set runAsUser or fsGroup in the Pod"
             " unless its log files are readable for all users",
         )
     ]

@@ -22,7 +22,13 @@ _HINT = "docs/reference/inject.md lists the settings"
 _PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 _NAME_IN_NAMESPACE = (_PLAIN_NAME, "the name of an object in the namespace of the Pod")
+EXIT_RULE = re.compile(r"app-exits|file=/[^\x00-\x1f]+|idle=[0-9]+(ms|s|m|h)?")
+PARSERS = re.compile(r"[a-z0-9_]+(,[a-z0-9_]+)*")
+_LOGS = re.compile(r"([^/:]+:)?/(?!(.*/)?\.\.(/|$))[^\x00-\x1f\x7f,]*")
 _FORMS = {
+    "image": (re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*"), "the name of an image"),
+    "exit_when": (EXIT_RULE, "app-exits, file=PATH or idle=10s"),
+    "parser": (PARSERS, "a list of parsers, separated by commas"),
     "config_map": _NAME_IN_NAMESPACE,
     "secret": _NAME_IN_NAMESPACE,
     "listen": (
@@ -224,9 +230,19 @@ def _problem(settings: InjectionSettings) -> str:
     if settings.profile not in profiles:
         return f"profile: {settings.profile} does not exist; use one of {', '.join(profiles)}"
     for name, resources in settings.profiles.items():
+        for kind, amounts in (("requests", resources.requests), ("limits", resources.limits)):
+            if wrong := [resource for resource, amount in amounts.items() if not parse_quantity(amount)]:
+                return f"profiles.{name}.{kind}.{wrong[0]}: is not a quantity such as 1Gi"
         if "ephemeral-storage" in resources.limits:
             return f"profiles.{name}: a limit of ephemeral-storage would apply to the whole Pod; remove it"
-    return _problem_of_values(settings)
+    return _problem_of_logs(settings.logs) or _problem_of_values(settings)
+
+
+def _problem_of_logs(globs: tuple[str, ...]) -> str:
+    if not globs:
+        return "logs: is empty; name a glob such as /var/log/app/*.log"
+    wrong = [glob for glob in globs if not _LOGS.fullmatch(glob)]
+    return f"logs: {wrong[0][:100]} is not an absolute glob without `..`, such as web:/var/log/*.log" if wrong else ""
 
 
 def _problem_of_values(settings: InjectionSettings) -> str:
@@ -245,7 +261,8 @@ def _problem_of_values(settings: InjectionSettings) -> str:
     if settings.suffix and (problem := suffix_problem(settings.suffix)):
         return f"suffix: {problem}"
     for field, (pattern, meaning) in _FORMS.items():
-        if (value := getattr(settings, field)) and not pattern.fullmatch(value):
+        value = getattr(settings, field)
+        if (value or field in ("image", "parser")) and not pattern.fullmatch(value):
             return f"{field}: is not {meaning}"
     for field, url in (("sink", settings.sink), *(("allow_sinks", url) for url in settings.allow_sinks)):
         if url and (problem := sink_problem(url)):
@@ -314,4 +331,6 @@ def sink_problem(url: str) -> str:
         return "is not a URL"
     if not parts.scheme or not parts.netloc:
         return "is not a URL such as elasticsearch://elasticsearch.logging:9200/logs"
+    if parts.scheme in ("http", "https"):
+        return f"is of no sink; write elasticsearch{'' if parts.scheme == 'http' else '+https'}:// or opensearch://"
     return "has credentials, which everyone who may read Pods would see; use `secret`" if "@" in parts.netloc else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
 import sys
 from pathlib import Path
 
@@ -95,18 +96,33 @@ def test_a_refused_pod_is_reported_and_the_others_get_their_sidecar(
 MISTAKES = [
     ("a: [1\n", SINK, "is not valid YAML"),
     (POD, ("--sink", "elasticsearch://user:pw@es:9200/logs"), "sink: has credentials"),
+    (POD, ("--sink", "http://es:9200/logs"), "sink: is of no sink; write elasticsearch:// or opensearch://"),
     (POD, ("--settings", "missing.yaml"), "missing.yaml: cannot be read"),
     (POD, ("--settings", "list.yaml"), "is not a mapping of settings"),
     (POD, ("--settings", "typo.yaml"), "unknown field `profil`"),
     (POD, ("--settings", "root.yaml"), "run_as: the sidecar does not run as root"),
     (POD, ("--settings", "listen.yaml"), "listen: is not an address such as 0.0.0.0:9600"),
     (POD, ("--settings", "disk.yaml"), "would apply to the whole Pod"),
+    (POD, ("--settings", "amount.yaml"), "profiles.own.requests.cpu: is not a quantity"),
+    (POD, ("--settings", "empty.yaml"), "logs: is empty; name a glob"),
+    (POD, ("--settings", "relative.yaml"), "logs: web:app.log is not an absolute glob"),
+    (POD, ("--settings", "parent.yaml"), "logs: /a/../b.log is not an absolute glob"),
+    (POD, ("--settings", "image.yaml"), "image: is not the name of an image"),
+    (POD, ("--settings", "exit.yaml"), "exit_when: is not app-exits, file=PATH or idle=10s"),
+    (POD, ("--settings", "parser.yaml"), "parser: is not a list of parsers"),
 ]
 FILES = {
     "list.yaml": "- a\n",
     "typo.yaml": "profil: busy\n",
     "root.yaml": "run_as: 0\n",
     "listen.yaml": "listen: '9600'\n",
+    "amount.yaml": "profiles: {own: {requests: {cpu: some}}}\n",
+    "empty.yaml": "logs: []\n",
+    "relative.yaml": "logs: ['web:app.log']\n",
+    "parent.yaml": "logs: [/a/../b.log]\n",
+    "image.yaml": "image: ''\n",
+    "exit.yaml": "exit_when: idle\n",
+    "parser.yaml": "parser: ''\n",
     "disk.yaml": "profiles: {own: {requests: {cpu: 1m}, limits: {ephemeral-storage: 1Gi}}}\n",
 }
 
@@ -128,6 +144,25 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
     assert shown.err.count("\n") == 1
     assert Path("good.yaml").read_text() == POD
     assert "pw" not in shown.err
+
+
+def test_a_sink_replaces_the_config_map_of_the_settings(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = manifest.with_name("settings.yaml")
+    settings.write_text("config_map: shop\n")
+    assert main(["inject", str(manifest), "--settings", str(settings), *SINK]) == 0
+    assert SINK[1] in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main(["inject", str(manifest), *SINK, "--config-map", "shop"])
+
+
+def test_a_person_at_a_terminal_is_told_to_name_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, terminal = pty.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert main(["inject", *SINK]) == 2
+    assert "no manifest is given; name a file" in capsys.readouterr().err
 
 
 def test_lint_prints_a_line_for_each_mistake(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,6 +231,13 @@ def test_the_plug_in_runs_inject_without_a_cluster(cluster: Path, capsys: pytest
     assert kubectl.main(["uninject", str(cluster / "pod.yaml")]) == 0
     assert capsys.readouterr().out == POD
     assert not (cluster / "calls").exists()
+
+
+def test_the_plug_in_repeats_the_reason_of_kubectl(cluster: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (cluster / "bin" / "kubectl").write_text("#!/bin/sh\necho 'E1129 memcache.go' >&2; echo 'refused' >&2; exit 1\n")
+    assert kubectl.main(["status"]) == 2
+    expected = "kubectl log-sidecar: kubectl get pods failed: refused; try the same with kubectl\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_the_plug_in_needs_kubectl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
