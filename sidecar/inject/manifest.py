@@ -16,7 +16,7 @@ from sidecar.inject.edit import PodText, Splice, cannot_edit, splice
 from sidecar.inject.nodes import ManifestError, YamlNode, parse
 from sidecar.inject.plan import plan
 from sidecar.inject.reasons import Caution, Note, RefusalReason, Refused
-from sidecar.inject.settings import InjectionSettings, build_settings
+from sidecar.inject.settings import InjectionSettings, build_settings, settings_of_texts
 from sidecar.inject.shape import check_shape
 from sidecar.inject.stamp import Stamp, content_hash, read_stamp, removable
 
@@ -124,11 +124,12 @@ class Manifest:
         """Return the settings of the `functionConfig`, if the text is the input of a function of kustomize or kpt."""
         for root, _ in self._documents:
             function = root.get("functionConfig") if _kind(root) == "ResourceList" else None
-            values = (
-                (function.get("spec") or function.get("data")) if function and function.kind == "mapping" else None
-            )
-            if values is not None:
+            if not function or function.kind != "mapping":
+                continue
+            if values := function.get("spec"):
                 return build_settings(values.plain(), "functionConfig")
+            if values := function.get("data"):
+                return settings_of_texts(values.plain(), "functionConfig")
         return settings
 
 

@@ -195,10 +195,17 @@ def read_values(text: str, location: str) -> dict[str, Any]:
     return values or {}
 
 
-def build_settings(values: Any, location: str = "") -> InjectionSettings:
-    """Return the settings with these values; names are those of the fields."""
+def settings_of_texts(values: Any, location: str) -> InjectionSettings:
+    """Return the settings of a ConfigMap, which has only texts: lists are separated by commas."""
+    texts = values if isinstance(values, dict) else {}
+    lists = {name: texts[name].split(",") for name in _LISTS if isinstance(texts.get(name), str)}
+    return build_settings({**texts, **lists}, location, is_text=True)
+
+
+def build_settings(values: Any, location: str = "", *, is_text: bool = False) -> InjectionSettings:
+    """Return the settings with these values; names are those of the fields. `is_text`: numbers may be texts."""
     try:
-        settings = msgspec.convert(values, InjectionSettings)
+        settings = msgspec.convert(values, InjectionSettings, strict=not is_text)
     except msgspec.ValidationError as error:
         raise ConfigurationError(str(error), location=location, hint=_HINT) from None
     if problem := _problem(settings):
@@ -284,6 +291,7 @@ def restrict(settings: InjectionSettings, values: dict[str, Any]) -> dict[str, A
     return {**({"config_map": ""} if sink else {}), **values}
 
 
+_LISTS = ("logs", "exclude", "allow", "allow_sinks")
 AMOUNTS = {"requests_cpu": "cpu", "requests_memory": "memory", "limits_memory": "memory"}
 """Settings that are an amount → its ceiling."""
 

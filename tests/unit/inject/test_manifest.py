@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar.errors import ConfigurationError
 from sidecar.inject import names
 from sidecar.inject.addition import apply
 from sidecar.inject.manifest import Edited, Manifest, inject, uninject
@@ -370,6 +371,15 @@ def test_broken_yaml_is_an_error_with_its_line(text: str) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(ManifestError):
         assert inject(text, SETTINGS).text == text
+
+
+def test_the_input_of_a_function_may_have_a_config_map_of_texts() -> None:
+    values = {"sink": SETTINGS.sink, "logs": "/srv/a/*.log,/srv/b/*.log", "strict": "true", "run_as": "7"}
+    text = json.dumps({"kind": "ResourceList", "functionConfig": {"kind": "ConfigMap", "data": values}})
+    found = Manifest(text).settings_of_function(SETTINGS)
+    assert (found.logs, found.strict, found.run_as) == (("/srv/a/*.log", "/srv/b/*.log"), True, 7)
+    with pytest.raises(ConfigurationError, match="functionConfig: "):
+        Manifest(text.replace('"strict": "true"', '"strict": "perhaps"')).settings_of_function(SETTINGS)
 
 
 def test_the_input_of_a_kustomize_function_brings_its_settings() -> None:
