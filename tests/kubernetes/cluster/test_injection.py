@@ -92,6 +92,20 @@ ROWS: dict[str, Row] = {
     "volume-above": Row(
         {"containers": [writer(A, mounts={"/srv": "v"})], "volumes": volumes(v=EMPTY)}, {"web": [A]}, LOGS
     ),
+    "volume-over-the-program": Row(
+        {"containers": [writer("/opt/shop/a.log", mounts={"/opt": "v"})], "volumes": volumes(v=EMPTY)},
+        {"web": ["/opt/shop/a.log"]},
+        {"logs": "/opt/**/*.log"},
+    ),
+    "volume-above-the-state": Row(
+        {
+            "automountServiceAccountToken": True,
+            "containers": [writer("/var/log/app/a.log", mounts={"/var": "v"})],
+            "volumes": volumes(v=EMPTY),
+        },
+        {"web": ["/var/log/app/a.log"]},
+        {},
+    ),
     "volume-below": Row(
         {
             "containers": [writer(A, "/srv/logs/deep/b.log", mounts={"/srv/logs/deep": "v"})],
