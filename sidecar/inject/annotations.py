@@ -31,7 +31,7 @@ MAX_LENGTH, MAX_GLOBS = 4096, 32
 _MAX_UNKNOWN = 8
 """Unknown annotations that are reported. Each is compared with all known ones."""
 
-_GLOB = re.compile(r"/[^\x00-\x1f\x7f,]*")
+_GLOB = re.compile(r"/[^\x00-\x1f\x7f,]*(?<!/)")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _WILDCARD = re.compile(r"[*?\[{]")
 
@@ -108,7 +108,7 @@ def _matcher(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
 
 
 _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "logs": (_globs, "a list of absolute globs, each with an optional container: web:/var/log/nginx/*.log"),
+    "logs": (_globs, "a list of absolute globs of files, each with an optional container: web:/var/log/nginx/*.log"),
     "exclude": (_excludes, "a list of globs"),
     "parser": (_matcher(PARSERS), "a list of parsers, separated by commas"),
     "profile": (_matcher(_NAME), "the name of a profile"),

@@ -30,7 +30,7 @@ _ENTRY = raw(r"^([a-z0-9-]+:)?/[!#%-+\-.-\[\]-~]*$")
 """One glob of printable ASCII, without comma, quote, dollar and backslash, with an optional container."""
 
 _UNUSUAL_PATH = raw(r"^[^/]|//|/\.\.?(/|$)|/$")
-_UNUSUAL_GLOB = raw(r"//|/\.\.?(/|$)")
+_UNUSUAL_GLOB = raw(r"//|/\.\.?(/|$)|/$")
 _FIXED_DIRECTORIES = raw(r"^/([^/*?\[{]+/)*")
 
 Variables = dict[str, str]

@@ -24,7 +24,7 @@ _PLAIN_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAME_IN_NAMESPACE = (_PLAIN_NAME, "the name of an object in the namespace of the Pod")
 EXIT_RULE = re.compile(r"app-exits|file=/[^\x00-\x1f]+|idle=[0-9]+(ms|s|m|h)?")
 PARSERS = re.compile(r"[a-z0-9_]+(,[a-z0-9_]+)*")
-_LOGS = re.compile(r"([^/:]+:)?/(?!(.*/)?\.\.(/|$))[^\x00-\x1f\x7f,]*")
+_LOGS = re.compile(r"([^/:]+:)?/(?!(.*/)?\.\.(/|$))[^\x00-\x1f\x7f,]*(?<!/)")
 _FORMS = {
     "image": (re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*"), "the name of an image"),
     "exit_when": (EXIT_RULE, "app-exits, file=PATH or idle=10s"),
@@ -249,7 +249,11 @@ def _problem_of_logs(globs: tuple[str, ...]) -> str:
     if not globs:
         return "logs: is empty; name a glob such as /var/log/app/*.log"
     wrong = [glob for glob in globs if not _LOGS.fullmatch(glob)]
-    return f"logs: {wrong[0][:100]} is not an absolute glob without `..`, such as web:/var/log/*.log" if wrong else ""
+    return (
+        f"logs: {wrong[0][:100]} is not an absolute glob of files without `..`, such as web:/var/log/*.log"
+        if wrong
+        else ""
+    )
 
 
 def _problem_of_values(settings: InjectionSettings) -> str:

@@ -184,6 +184,7 @@ TABLE: dict[str, tuple[Object, str]] = {
     "several containers": (_two("web:/srv/a/*.log, log-worker:/srv/b/*.log"), "is not one absolute glob"),
     "glob with a quote": (pod(annotations={"logs": '/srv/a"b/*.log'}), "is not one absolute glob"),
     "glob that is not normal": (pod(annotations={"logs": "/srv//logs/./*.log"}), "is not one absolute glob"),
+    "glob of a directory": (pod(annotations={"logs": "/srv/logs/"}), "is not one absolute glob"),
     "relative glob": (pod(annotations={"logs": "app.log"}), "is not one absolute glob"),
     "glob that climbs": (pod(annotations={"logs": "/srv/../etc/*.log"}), "is not one absolute glob"),
     "glob of no container": (pod(annotations={"logs": "missing:/srv/*.log"}), "E_NO_CONTAINER"),

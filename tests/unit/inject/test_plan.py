@@ -502,6 +502,7 @@ def test_a_classic_sidecar_of_a_job_needs_a_rule_by_which_it_ends(
 POD_SPEC = {"spec": pod()["spec"]}
 REFUSED: list[tuple[Object, RefusalReason]] = [
     (pod(annotations={"inject": "False"}), RefusalReason.E_ANNOTATION),
+    (pod(annotations={"logs": "/var/log/app/"}), RefusalReason.E_ANNOTATION),
     (pod(annotations={"inject": ""}), RefusalReason.E_ANNOTATION),
     (pod(annotations={"logs": "missing:/var/log/app/*.log"}), RefusalReason.E_NO_CONTAINER),
     (pod(annotations={"logs": "app.log"}), RefusalReason.E_ANNOTATION),
