@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
+
 from sidecar.inject import names
 from sidecar.inject.addition import Object
+from sidecar.inject.container import default_grace
 from sidecar.inject.manifest import Manifest, PodObject
 from sidecar.inject.nodes import YamlNode
 from sidecar.inject.plan import is_sidecar
@@ -42,6 +45,75 @@ RULES = {
 _PROBE_PERIOD_S = 60
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _SECRET_NAME = re.compile(r"PASSWORD|API_KEY|TOKEN|SECRET(?!S_DIR)")
+
+
+class _Variable(msgspec.Struct):
+    name: str = ""
+
+
+class _LintedMount(msgspec.Struct):
+    name: str | None = None
+    mountPath: str | None = None  # noqa: N815 - the name of the field in Kubernetes
+
+
+class _Probe(msgspec.Struct):
+    periodSeconds: int | None = None  # noqa: N815
+
+
+class _LintedContainer(msgspec.Struct):
+    command: list[Any] | None = None
+    args: list[Any] | None = None
+    env: list[_Variable] | None = None
+    livenessProbe: _Probe | None = None  # noqa: N815
+    volumeMounts: list[_LintedMount] | None = None  # noqa: N815
+
+
+class _LintedVolume(msgspec.Struct):
+    emptyDir: dict[str, Any] | None = None  # noqa: N815
+
+
+class _Pod(msgspec.Struct):
+    containers: list[_LintedContainer] | None = None
+    initContainers: list[_LintedContainer] | None = None  # noqa: N815
+    volumes: list[_LintedVolume] | None = None
+
+
+class _Template(msgspec.Struct):
+    spec: _Pod | None = None
+
+
+class _ClaimMetadata(msgspec.Struct):
+    name: str | None = None
+
+
+class _Claim(msgspec.Struct):
+    metadata: _ClaimMetadata | None = None
+    spec: dict[str, Any] | None = None
+
+
+class _StatefulSet(msgspec.Struct):
+    template: _Template | None = None
+    volumeClaimTemplates: list[_Claim] | None = None  # noqa: N815
+
+
+class _Egress(msgspec.Struct):
+    ports: list[dict[str, Any]] | None = None
+
+
+class _NetworkPolicy(msgspec.Struct):
+    egress: list[_Egress] | None = None
+
+
+_SHAPES: dict[str, type] = {"NetworkPolicy": _NetworkPolicy, "StatefulSet": _StatefulSet}
+"""Kind → what its rules read. Kubernetes refuses an object with other types, so the rules leave it alone."""
+
+
+def _has_shape(value: Any, shape: type) -> bool:
+    try:
+        msgspec.convert(value, shape)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 class Mistake(NamedTuple):
@@ -82,14 +154,12 @@ def lint(text: str) -> list[Mistake]:
     manifest = Manifest(text)
     findings = [finding for found in manifest.pods for finding in _lint_pod(text, found)]
     for item in manifest.objects():
-        kind, spec = _value(item, "kind"), item.get("spec")
-        if spec and spec.kind == "mapping":
-            findings += [_finding(text, item, rule) for rule in _OBJECT_RULES.get(str(kind), _none)(spec.plain())]
+        kind, spec = str(_value(item, "kind")), item.get("spec")
+        if kind in _OBJECT_RULES and spec and spec.kind == "mapping":
+            value = spec.plain()
+            if _has_shape(value, _SHAPES.get(kind, dict)):
+                findings += [_finding(text, item, rule) for rule in _OBJECT_RULES[kind](value)]
     return sorted(findings)
-
-
-def _none(spec: Object) -> Iterator[str]:
-    yield from ()
 
 
 def _value(item: YamlNode, key: str) -> Any:
@@ -108,6 +178,8 @@ def _lint_pod(text: str, found: PodObject) -> Iterator[Mistake]:
     except Refused:
         return
     spec: Object = value["spec"]
+    if not _has_shape(spec, _Pod):
+        return
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(kind) or []):
             if not is_sidecar(container):
@@ -178,7 +250,7 @@ def _has_token(pod: _PodWithSidecar) -> bool:
 
 def _probes_often(pod: _PodWithSidecar) -> bool:
     probe = pod.sidecar.get("livenessProbe") or {}
-    return "exec" in probe and probe.get("periodSeconds", 10) < _PROBE_PERIOD_S
+    return "exec" in probe and (probe.get("periodSeconds") or 10) < _PROBE_PERIOD_S
 
 
 def _can_write_logs(pod: _PodWithSidecar) -> bool:
@@ -220,7 +292,7 @@ _SIDECAR_RULES: dict[str, Callable[[_PodWithSidecar], bool]] = {
     "names": _has_common_name,
     "token": _has_token,
     "probe": _probes_often,
-    "grace": lambda pod: pod.variable("SIDECAR_GRACE") != str(pod.spec.get("terminationGracePeriodSeconds", 30)),
+    "grace": lambda pod: pod.variable("SIDECAR_GRACE") != str(default_grace(pod.spec)),
     "mode": lambda pod: pod.variable("SIDECAR_MODE") != ("native" if pod.is_native else "classic"),
     "restart": lambda pod: pod.is_native and pod.sidecar.get("restartPolicy") != "Always",
     "job-end": lambda pod: not pod.is_native and _is_in_job(pod) and not pod.variable("SIDECAR_EXIT_WHEN"),
@@ -235,7 +307,7 @@ _SIDECAR_RULES: dict[str, Callable[[_PodWithSidecar], bool]] = {
 
 def _network_policy(spec: Object) -> Iterator[str]:
     for rule in spec.get("egress") or []:
-        ports = {str(port.get("port")) for port in rule.get("ports") or [] if isinstance(port, dict)}
+        ports = {str(port.get("port")) for port in rule.get("ports") or []}
         if "53" in ports and not rule.get("to"):
             yield "dns"
             return
@@ -257,7 +329,7 @@ def _stateful_set(spec: Object) -> Iterator[str]:
     states = {
         mount.get("name")
         for container in containers
-        if isinstance(container, dict) and is_sidecar(container)
+        if is_sidecar(container)
         for mount in container.get("volumeMounts") or []
         if mount.get("mountPath") == "/var/lib/sidecar"
     }

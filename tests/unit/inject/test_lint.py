@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from sidecar.inject.lint import RULES, lint
 from sidecar.inject.manifest import inject
@@ -98,6 +102,28 @@ def test_a_mistake_is_found_at_its_line(rule: str) -> None:
     for finding in findings:
         line = text.replace(right, wrong).splitlines()[finding.line - 1]
         assert re.match(r"\s*- name: |apiVersion|kind", line), line
+
+
+@pytest.mark.parametrize("text", [NATIVE, STATEFUL, POLICY, CRON])
+def test_no_value_of_a_wrong_type_is_an_error(text: str) -> None:
+    document = yaml.safe_load(text)
+
+    def places(value: Any) -> Iterator[tuple[Any, Any]]:
+        for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            yield value, key
+            if isinstance(inner, dict | list):
+                yield from places(inner)
+
+    for holder, key in list(places(document)):
+        before = holder[key]
+        for wrong in (None, 7, "x", [], {}, [None], [["x"]], [{"name": ["x"]}], {"x": [1]}):
+            holder[key] = wrong
+            assert isinstance(lint(json.dumps(document)), list)
+        holder[key] = before
+
+
+def test_an_empty_grace_period_is_the_usual_one() -> None:
+    assert lint(STATEFUL.replace("    spec:\n", "    spec:\n      terminationGracePeriodSeconds: null\n", 1)) == []
 
 
 def test_a_pod_without_a_sidecar_is_no_concern() -> None:
