@@ -278,3 +278,5 @@ def test_the_post_renderer_adds_the_sidecar_to_any_chart(tools: Path, tmp_path: 
     text = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
     (spec,) = filter(None, map(podcheck.pod_spec, yaml.safe_load_all(text)))
     assert [container["name"] for container in spec["initContainers"]] == ["log-sidecar", "setup"]
+    command[-1] = "http://elasticsearch.logging:9200/logs"
+    assert subprocess.run(command, env=environ, capture_output=True, check=False).returncode == 1
