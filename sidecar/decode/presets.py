@@ -84,17 +84,24 @@ _JUL_EVENT = (
 )  # fmt: skip
 
 _PATH = rb"[^ \t\n\r\f\v:]++"
+_NO_DATE = rb"(?!\d\d)"
+"""Most lines begin with a date, and no path does. So they are skipped at once."""
 
 # A line that reports a failure, and "Error: closed" after it, if its frames follow or are not written yet. After any
 # other line, an error is an event by itself, as `console.error` writes it.
 _NODE_ERROR = rb"(?:[A-Z][\w$]*?)?(?:Error|Exception)(?: \[[^\]\n]*+\])?+(?::[^\n]*+)?+\n(?=[ \t]++at |\Z)"
 _NODE_FAILURE = rb"(?=" + _LINE + _NODE_ERROR + rb")[^\n]*?(?i:error|fatal|fail|warn)" + _LINE + _NODE_ERROR
+# Any other line, which needs no second look.
+_NODE_LINE = _LINE + rb"(?!" + _NODE_ERROR + rb")"
 
 # What Node.js writes when it ends: file and line, the source line, a caret, a blank line, the error with its frames,
 # and its version.
 _NODE_CARET = rb"[ \t]*+[\^~]++[ \t]*+\n"
 _NODE_CRASH = (
-    rb"(?:node:[\w/.-]++|(?:[A-Za-z]:(?=\\)|file:(?=/))?+(?=" + _PATH + rb"(?<=[sx]):\d)[^\s:]*?\.[cm]?[jt]sx?|"
+    _NO_DATE
+    + rb"(?:node:[\w/.-]++|(?:[A-Za-z]:(?=\\)|file:(?=/))?+(?="
+    + _PATH
+    + rb"(?<=[sx]):\d)[^\s:]*?\.[cm]?[jt]sx?|"
     rb"\[eval\]|\[stdin\]):\d++\n"
     rb"(?:" + _LINE + rb"(?=" + _NODE_CARET + rb"|\Z))?+(?:" + _NODE_CARET + rb"\n?+"
     rb"(?:[A-Za-z_$][\w$]*+(?: \[[^\]\n]*+\])?+(?::[^\n]*+)?+\n)?+)?+"
@@ -105,7 +112,7 @@ _NODE_CRASH = (
 # A line of a backtrace. The look-ahead skips most other lines, which begin with a time. Sets without a class such as
 # \s are faster.
 _RUBY_FRAME = (
-    rb"(?:[A-Za-z0-9_.-]++ \([A-Za-z0-9_.]++\) )?(?=" + _PATH + rb"(?<=[belmu]):\d)"
+    _NO_DATE + rb"(?:[A-Za-z0-9_.-]++ \([A-Za-z0-9_.]++\) )?(?=" + _PATH + rb"(?<=[belmu]):\d)"
     rb"[^\s:]*?\.(?:rb|erb|haml|slim|rake|ru):\d++:in [`'][^'\n]++'\n"
 )
 # What Rails writes of an error: a fatal line without text, and the lines of the error. All have the same tags.
@@ -154,7 +161,9 @@ PRESETS: dict[str, Preset] = {
     # Logger writes frames without a blank before them. The first line of a crash has a message after the frame.
     "ruby": _preset(rb"from " + _LINE, _RUBY_FRAME, first=_RAILS_ERROR),
     "elixir": _preset(first=_ELIXIR_REQUEST, once=_ELIXIR_CRASH),
-    "node": _preset(rb"[}\])]" + _LINE, rb"Caused by: " + _LINE, first=_NODE_CRASH + rb"|" + _NODE_FAILURE),
+    "node": _preset(
+        rb"[}\])]" + _LINE, rb"Caused by: " + _LINE, first=_NODE_CRASH + rb"|" + _NODE_LINE + rb"|" + _NODE_FAILURE
+    ),
     "dotnet": _preset(
         rb"--- End of " + _LINE,
         rb"---> " + _LINE,
