@@ -30,6 +30,9 @@ _UNCHANGED: dict[FieldType, re.Pattern[str]] = {
 _STAY_TEXT: frozenset[FieldType] = frozenset(("ip", "string"))
 """Types whose values are JSON strings, whether they are valid or not."""
 
+_DATE, _CLOCK, _ZONES = "date", "time", ("tz", "timezone")
+"""Fields with the parts of a timestamp, as firewalls write them: `date=2026-11-23 time=01:00:00 tz="+0100"`."""
+
 TextColumns = Mapping[str, Sequence[Column]]
 """The texts of each field path, in several columns if the path occurs several times in a line."""
 
@@ -44,7 +47,8 @@ class TypedFields:
         self._cached: dict[tuple[str, str], str | None] = {}
         self._timestamps = timestamps
         self._candidates = (field,) if field else TIME_FIELDS
-        self.relevant_paths = self.types | set(self._candidates)
+        self._parts = frozenset(() if field else (_DATE, *_ZONES))
+        self.relevant_paths = self.types | {*self._candidates, *self._parts}
 
     def formatter_for(
         self, paths: Sequence[str], *, keeps_empty: bool = False, json_columns: Collection[str] = ()
@@ -124,6 +128,9 @@ class TypedFields:
             times = [earlier or new for earlier, new in zip(times, read, strict=True)] if any(times) else read
             if "" not in times:
                 break
+        if "" in times and self._parts and _DATE in texts and _CLOCK in texts:
+            joined = self._read(_join_parts(texts))
+            times = [earlier or new for earlier, new in zip(times, joined, strict=True)]
         return times
 
     def _read(self, column: Column) -> list[str]:
@@ -142,6 +149,12 @@ class TypedFields:
             convert: Conversion = self._conversions[path]
             self._cached[key] = convert(json_string(text))
         return self._cached[key]
+
+
+def _join_parts(texts: TextColumns) -> list[str]:
+    """Return for each row the timestamp of which date, time and zone are separate fields, or "" if there is none."""
+    parts = [texts[_DATE][0], texts[_CLOCK][0], *(texts[name][0] for name in _ZONES if name in texts)]
+    return [" ".join(part for part in row if part) if row[0] and row[1] else "" for row in zip(*parts, strict=True)]
 
 
 def _are_valid(kind: FieldType, column: Column) -> bool:

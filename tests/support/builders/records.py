@@ -49,10 +49,10 @@ def stages(
     return build_stages(PipelineSettings.model_validate(pipeline), ManualClock(), "web-1", environ or {})
 
 
-def make_parser(parser: Any) -> Parser:
+def make_parser(parser: Any, **timestamp: Any) -> Parser:
     """Return the parser of a pipeline that names it so, without reserved fields."""
     settings = PipelineSettings.model_validate({"paths": ["/var/log/app/*.log"], "parser": parser})
-    return create_parser(settings.parser, TimestampSettings(), frozenset(), ManualClock())
+    return create_parser(settings.parser, TimestampSettings(**timestamp), frozenset(), ManualClock())
 
 
 def parsed(parser: Any, *lines: str) -> RecordBatch:

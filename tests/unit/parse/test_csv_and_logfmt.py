@@ -93,6 +93,37 @@ def test_pairs_of_logfmt_become_typed_fields() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        ("date=2026-11-23 time=01:00:00", "2026-11-23T01:00:00Z"),
+        ('date=2026-11-23 time=01:00:00 tz="+0100"', "2026-11-23T01:00:00+01:00"),
+        ('date=2026-11-23 time=01:00:00 timezone="CET"', "2026-11-23T01:00:00+01:00"),
+        ("time=01:00:00 device=fw date=2026-11-23", "2026-11-23T01:00:00Z"),
+        ('date=2026-11-23 time="01:00:00" time="02:00:00"', "2026-11-23T02:00:00Z"),
+        ("date=2026-11-23 time=01:00:00 ts=2026-11-22T00:00:00Z", "2026-11-22T00:00:00Z"),
+        ("date=2026-11-23 time=2026-11-22T00:00:00Z", "2026-11-22T00:00:00Z"),
+        ("date=2026-11-23", ""),
+        ("time=01:00:00", ""),
+        ("date=2026-11-23 time=12ms", ""),
+        ('date=2026-11-23 time=01:00:00 tz="no zone"', ""),
+    ],
+)
+def test_the_time_may_be_a_date_a_clock_and_a_zone(pairs: str, expected: str) -> None:
+    line = f"{pairs} msg=up"
+    assert make_parser("logfmt").parse(framed(line, "a=1")).times == [expected, ""]
+    assert make_parser("logfmt").parse(framed(line, 'a=1 "b', line)).times == [expected, "", expected]
+    values = dict(pair.split("=") for pair in pairs.replace('"', "").split(" ") if "=" in pair)
+    if len(values) == pairs.count("="):
+        parser = make_parser({"type": "csv", "columns": list(values)})
+        assert parser.parse(framed(",".join(values.values()))).times == [expected]
+
+
+def test_a_configured_field_is_the_only_time() -> None:
+    lines = framed("date=2026-11-23 time=01:00:00", "date=2026-11-23 time=01:00:00 when=2026-11-22T00:00:00Z")
+    assert make_parser("logfmt", field="when").parse(lines).times == ["", "2026-11-22T00:00:00Z"]
+
+
+@pytest.mark.parametrize(
     ("line", "expected"),
     [
         (r'm="say \"hi\" \u00e4\n" path="C:\x" e= q="" flag', {"m": 'say "hi" ä\n', "path": r"C:\x", "e": "", "q": "",
