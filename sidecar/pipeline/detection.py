@@ -95,27 +95,32 @@ _TIME_NAMES = re.compile(r"time|date|stamp|epoch|created|_at$|^@?(?:ts|t|at|when
 _FORMATS = (
     "iso8601", "epoch", "date", "common_log", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f", "%b %d %H:%M:%S",
     "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p",
+    "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S",
 )  # fmt: skip
 _DEFAULT_FORMATS = frozenset(("iso8601", "epoch", "date"))
 
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9}+)?+"
-_ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d|CES?T|EES?T|WES?T|MSK|BST|IST|JST|[ECMP][SD]T)\b)?+"
+_ZONE = (
+    r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d|CES?T|EES?T|WES?T|MSK|BST|IST|JST|[ECMP][SD]T"
+    r"|[A-Z][a-z]+/[A-Za-z_]+(?:/[A-Za-z_]+)?)\b)?+"
+)
 _MONTH = r"[A-Z][a-z]{2}"
 _SHAPES: tuple[tuple[str, Sequence[str]], ...] = (
     (rf"\d{{4}}-\d\d-\d\d[T ]{_CLOCK}{_ZONE}", ("iso8601",)),
     (rf"\d{{4}}-\d\d-\d\d_{_CLOCK}", ("%Y-%m-%d_%H:%M:%S.%f", "%Y-%m-%d_%H:%M:%S")),
     (rf"\d{{4}}-\d{{3}}T{_CLOCK}{_ZONE}", ("iso8601",)),
     (rf"\d{{4}}[/.]\d\d[/.]\d\d {_CLOCK}{_ZONE}", ("date",)),
-    (rf"\d\d-{_MONTH}-\d{{4}} {_CLOCK}(?: (?:UTC|[A-Z][a-z]+/[A-Za-z_]+))?", ("date",)),
-    (rf"\d\d? {_MONTH} \d{{4}} {_CLOCK}", ("date",)),
-    (rf"\d\d?/{_MONTH}/\d{{4}}:{_CLOCK}(?: [+-]\d{{4}})?", ("common_log", "date")),
+    (rf"\d\d-{_MONTH}-\d{{4}} {_CLOCK}{_ZONE}", ("date",)),
+    (rf"\d\d? {_MONTH} \d{{4}} {_CLOCK}{_ZONE}", ("date",)),
+    (rf"\d\d?/{_MONTH}/\d{{4}}:{_CLOCK}{_ZONE}", ("common_log", "date")),
     (rf"(?:{_MONTH},? )?\d\d? {_MONTH} \d{{4}} {_CLOCK}{_ZONE}", ("date",)),
     (rf"{_MONTH} {_MONTH} [ \d]\d {_CLOCK}(?: [A-Z]{{3,4}})? \d{{4}}", ("date",)),
-    (rf"\d\d?\.\d\d?\.\d{{4}},? {_CLOCK}", ("date",)),
+    (rf"\d\d?\.\d\d?\.\d{{4}},? {_CLOCK}{_ZONE}", ("date",)),
     (r"\d\d?/\d\d?/\d{4} \d\d?:\d\d:\d\d [AP]M", ("%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p")),
     (r"\d\d?/\d\d?/\d{4}, \d\d?:\d\d:\d\d [AP]M", ("%m/%d/%Y, %I:%M:%S %p", "%d/%m/%Y, %I:%M:%S %p")),
     (rf"{_MONTH} \d\d?, \d{{4}} \d\d?:\d\d:\d\d [AP]M", ("date",)),
     (rf"\d\d/\d\d/\d{{4}} {_CLOCK}", ("%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S.%f")),
+    (rf"\d\d-\d\d-\d{{4}} {_CLOCK}", ("%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S.%f")),
     (rf"\d\d/\d\d/\d\d {_CLOCK}", ("%y/%m/%d %H:%M:%S", "%m/%d/%y %H:%M:%S", "%d/%m/%y %H:%M:%S")),
     (r"\d{8}T\d{6}(?:\.\d{1,9})?Z?", ("iso8601",)),
     (rf"{_MONTH} [ \d]\d {_CLOCK}", ("date", "%b %d %H:%M:%S")),
@@ -123,14 +128,21 @@ _SHAPES: tuple[tuple[str, Sequence[str]], ...] = (
     (r"1\d{9}(?:\.\d{1,9}|\d{3}|\d{6})?(?=[ \t\]|:])", ("epoch",)),
 )
 """Patterns of times in lines that no parser can parse, and the timestamp formats to try for each."""
-_LEVEL = r"\[?(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe))\b\]?:?"
-_LATER_LEVEL = (
-    r"(?P<context>[^\n]{1,100}?)[ \t\[(|]+"
-    r"(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe|inf|wrn))(?=[\])]| ?:)"
-    r"[\])]? ?:?[ \t]*"
+_LEVELS = r"(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe))"
+_LEVEL = rf"[\[(<]? *{_LEVELS}\b(?: *[\])>|])?:?"
+_LATER_LEVELS = (
+    (
+        r"(?P<context>[^\n]{1,100}?)[ \t\[(<|]+"
+        r"(?P<level>(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|severe|inf|wrn))"
+        r" *(?:[\])>|] ?:?|:)[ \t]*"
+    ),
+    (
+        r"(?P<context>[^\n]{1,100}?)[ \t]+"
+        r"(?P<level>TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL|SEVERE)[ \t]+"
+    ),
 )
-"""A level after other text: in brackets, or before a colon."""
-_AFTER_TIME = r"\]?+[ \t]*+(?:[|,:-] +)?+"
+"""A level after other text: in brackets or before a colon or bar, or a word in upper case."""
+_AFTER_TIME = r"\]?+[ \t]*+(?:[|,:;-](?: +|(?=[A-Za-z\[(<])))?+"
 _HEADS = (
     rf"\[?(?P<time>{{0}}){_AFTER_TIME}",
     rf"{_LEVEL}[ \t]+[\[(]?(?P<time>{{0}}){_AFTER_TIME}",
@@ -405,12 +417,15 @@ def _try_shape(
 ) -> Iterator[_Try]:
     flags = "(?s)" if preset else ""
     text = head.replace("{0}", shape)
-    levels = (f"(?:{_LEVEL}[ \t]+)?", _LATER_LEVEL) if "<level>" not in text else ("",)
+    levels = (f"(?:{_LEVEL}(?:[ \t]+|(?<=[\\])>|:]))(?!$))?", *_LATER_LEVELS) if "<level>" not in text else ("",)
     for level in levels:
         parser = {"type": "regex", "pattern": f"{flags}{text}{level}(?P<message>.*)"}
         tried = _try(parser, preset, lines, clock)
-        if level == _LATER_LEVEL and len(tried.rows) < lines.count:
-            return
+        if level in _LATER_LEVELS:
+            if len(tried.rows) < lines.count:
+                continue
+            # A later line may have no level.
+            parser = {"type": "regex", "pattern": f"{flags}{text}(?:{level})?(?P<message>.*)"}
         values = [row["time"] for row in tried.rows if "time" in row]
         hits = {name: _hits(values, name, clock) for name in formats}
         most = max(hits.values())
@@ -573,17 +588,20 @@ def _find_time(parser: str, rows: Sequence[dict[str, Any]], clock: Clock) -> tup
         values = [row[path] for row in rows if isinstance(row.get(path), str | int | float)]
         if path.startswith("column_") and any(isinstance(value, str) and value.isdigit() for value in values):
             continue
-        if name := _format(values, clock):
-            known = name in _DEFAULT_FORMATS
-            return {"field": path, **({} if known else {"formats": [name]})}, _hits(values, name, clock)
+        if formats := _find_formats(values, clock):
+            known = formats[0] in _DEFAULT_FORMATS
+            return {"field": path, **({} if known else {"formats": formats})}, _hits(values, formats[0], clock)
     return None, 0
 
 
-def _format(values: Sequence[Any], clock: Clock) -> str | None:
-    """Return the format that reads the most values as plausible times, or None if that is not the majority."""
+def _find_formats(values: Sequence[Any], clock: Clock) -> list[str]:
+    """Return the formats that read the most values as plausible times; none if that is not the majority.
+
+    Several are returned if day and month may be in either order.
+    """
     hits = {name: _hits(values, name, clock) for name in _FORMATS}
-    best = max(hits, key=lambda name: hits[name])
-    return best if hits[best] > _MAJORITY * len(values) else None
+    most = max(hits.values())
+    return [name for name in _FORMATS if hits[name] == most] if most > _MAJORITY * len(values) else []
 
 
 def _hits(values: Sequence[Any], name: str, clock: Clock) -> int:

@@ -27,6 +27,13 @@ LATER_LEVELS = [
     ("[2026-11-23 01:00:00.123][1][warning] slow", "[1]", "warning"),
     ("2026-11-23 01:00:00 shop/login: Info: Login: user=<ann>", "shop/login:", "Info"),
     ("2026-11-23 01:00:00.123+0000: 812/7: error : no domain", "812/7:", "error"),
+    (
+        "2026-11-23 01:00:00.123 [Broker-0] [zb-1] [Exporter] WARN  shop.Orders - slow",
+        "[Broker-0] [zb-1] [Exporter]",
+        "WARN",
+    ),
+    ("2026-11-23 01:00:00.123 | orders | WARN | slow", "orders", "WARN"),
+    ("[2026-11-23 01:00:00] orders <warn> slow", "orders", "warn"),
 ]
 
 
@@ -69,6 +76,10 @@ def test_a_layout_is_not_read_by_a_parser_that_would_take_its_words_for_fields(l
         ("shop 2026-11-23 01:00:00.123 INFO: open", "2026-11-23 01:00:00.123"),
         ("Mon, 23 Nov 2026 01:00:00 +0000 [ERROR] closed", "Mon, 23 Nov 2026 01:00:00 +0000"),
         ("2026-11-23_01:00:00.12345 open", "2026-11-23_01:00:00.12345"),
+        ("orders 23-Nov-2026 01:00:00 +0100 open", "23-Nov-2026 01:00:00 +0100"),
+        ("orders 23/Nov/2026:01:00:00 UTC open", "23/Nov/2026:01:00:00 UTC"),
+        ("orders 23.11.2026 01:00:00 CET open", "23.11.2026 01:00:00 CET"),
+        ("2026-11-23 01:00:00 Europe/Berlin open", "2026-11-23 01:00:00 Europe/Berlin"),
     ],
 )
 def test_a_pattern_takes_the_whole_time_and_no_empty_text_for_a_field(line: str, time: str) -> None:
@@ -77,6 +88,14 @@ def test_a_pattern_takes_the_whole_time_and_no_empty_text_for_a_field(line: str,
     assert match
     assert (match["time"], proposed.times) == (time, 1.0)
     assert all(text is None or text.strip() for text in match.groupdict().values())
+
+
+def test_a_later_line_without_a_level_is_read_too() -> None:
+    line = "2026-11-23 01:00:00.123 [Broker-0] [zb-1] WARN  slow"
+    proposed = propose(f"{line}\n".encode() * 4, ManualClock(1795395600.0))
+    match = re.match(proposed.pipeline["parser"]["pattern"], "2026-11-23 01:00:01.123 closed")
+    assert match
+    assert (match["time"], match["level"], match["message"]) == ("2026-11-23 01:00:01.123", None, "closed")
 
 
 def test_a_log_of_zeek_has_the_names_of_its_fields() -> None:
@@ -177,6 +196,11 @@ def test_sentences_with_commas_are_not_csv(tmp_path: Path, capsys: pytest.Captur
     ("values", "timestamp"),
     [
         (['"logged_at":"23.11.2026 01:00:00"'], {"field": "logged_at"}),
+        (['"when":"23-11-2026 01:00:00"'], {"field": "when", "formats": ["%d-%m-%Y %H:%M:%S"]}),
+        (
+            ['"when":"02/11/2026 01:00:00"'],
+            {"field": "when", "formats": ["%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S"]},
+        ),
         (['"date":"11/23/2026 01:00:00 PM"'], {"field": "date", "formats": ["%m/%d/%Y %I:%M:%S %p"]}),
         (['"when":"2026-11-23 01:00:00"'] * 2 + ['"when":"never"'], {"field": "when"}),
         (['"elapsed_time":12', '"elapsed_time":1200'], None),
@@ -273,6 +297,9 @@ def test_an_unknown_format_gets_its_times_and_levels_and_loses_no_text(
     [
         ("2026-11-23T01:00:0{}Z info server: listening", "2026-11-23T01:00:00Z", "info"),
         ("2026-11-23T01:00:0{}Z req-81 worker-3: done", "2026-11-23T01:00:00Z", None),
+        ("2026-327T01:00:0{}:INFO:hello", "2026-11-23T01:00:00Z", "INFO"),
+        ("2026-11-23 01:00:0{} [ INFO] hello", "2026-11-23T01:00:00Z", "INFO"),
+        ("23-11-2026 01:00:0{} <info>: hello", "2026-11-23T01:00:00Z", "info"),
         ("23.11.2026 01:00:0{} INFO hello", "2026-11-23T01:00:00Z", "INFO"),
         ("11/23/2026 1:00:0{} AM INFO hello", "2026-11-23T01:00:00Z", "INFO"),
         ("[INFO] 2026-11-23 01:00:0{},123 hello", "2026-11-23T01:00:00.123Z", "INFO"),
