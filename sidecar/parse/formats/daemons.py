@@ -7,11 +7,11 @@ from sidecar.parse.formats.pieces import (
     CLOCK,
     CTIME,
     DAY,
+    FIRST_LEVEL,
     FRACTION,
     ISO,
     MESSAGE,
     MONTH,
-    NO_LEVEL,
     PID,
     RFC3164_TIME,
     ZONE,
@@ -30,7 +30,9 @@ _LEVELS = {
     "NOTE": "notice", "STATUS": "info", "DIAG": "debug", "Default": "info", "Display": "info", "VeryVerbose": "trace",
     "trc": "trace", "dbg": "debug", "inf": "info", "wrn": "warning", "err": "error", "crt": "critical", "F": "fatal",
     "Db": "debug", "In": "info", "No": "notice", "Wa": "warning", "Er": "error", "Cr": "critical", "Al": "alert",
-    "Em": "emergency",
+    "Em": "emergency", "CONNECT": "info", "MESSAGE": "info", "FATL": "fatal", "VERB": "trace",
+    "Fatal error": "fatal", "TRCE": "trace", "DEBG": "debug", "ERRO": "error", "CRIT": "critical",
+    "Informational": "info",
 }  # fmt: skip
 _UPPER_LEVEL = (
     r"(?P<level>TRACE|DEBUG|VERBOSE|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRIT|CRITICAL|ALERT|EMERG|FATAL"
@@ -46,8 +48,8 @@ _TOPIC = r"[a-z0-9!-]"
 
 
 def _to_iso(text: str, year: str, now: float) -> str:
-    """Return a time such as 20261123:010000, or that of Db2, Unreal Engine, MikroTik, a Source server, Proxifier
-    or IBM MQ, in ISO 8601, and any other as `local_time` does.
+    """Return a time such as 20261123:010000, or that of Db2, Unreal Engine, MikroTik, a Source server, Proxifier,
+    IBM MQ, Greenbone or OpenLDAP, in ISO 8601, and any other as `local_time` does.
     """
     if text[4:5] == "." and text[10:11] == "-":
         text = f"{text[:10].replace('.', '-')} {text[11:].replace('.', ':')}"
@@ -57,6 +59,13 @@ def _to_iso(text: str, year: str, now: float) -> str:
         text = f"{text[:2]}-{text[3:]}"
     if text[3:4] == "/":
         text = f"{text[4:6]} {text[:3]} {text[7:]}"
+    if text[:1] in "567" and text[8:9] in ("", "."):
+        seconds, _, nanoseconds = text.partition(".")
+        fraction = f".{int(nanoseconds, 16):09}" if nanoseconds else ""
+        whole = local_time(str(int(seconds, 16)), year, now)
+        return f"{whole[:-1]}{fraction}Z" if len(fraction) <= 10 else ""
+    if text[13:14] == "h":
+        text = text.replace("h", ":").replace(".", ":")
     text = text.replace(" - ", " ")
     if text[8:9] == ":" and text[:8].isdigit():
         text = f"{text[:8]}T{text[9:]}"
@@ -134,9 +143,9 @@ DAEMONS = LogFormat(
         rf"{MESSAGE}",
         # ntpd; rsync; lighttpd; Mosquitto.
         rf"(?P<time>[ 0-3]\d {MONTH} {CLOCK}) (?P<process>[\w-]++)\[{PID}\]: {MESSAGE}",
-        rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}) \[{PID}\] {NO_LEVEL}{MESSAGE}",
+        rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}) \[{PID}\] {FIRST_LEVEL}{MESSAGE}",
         rf"{ISO}: \((?P<file>[\w/-]++\.c)\.(?P<line>\d{{1,9}})\) {MESSAGE}",
-        rf"(?P<time>1\d{{9}}|{DAY}T{CLOCK}): {NO_LEVEL}{MESSAGE}",
+        rf"(?P<time>1\d{{9}}|{DAY}T{CLOCK}): {FIRST_LEVEL}{MESSAGE}",
         # Netdata until 1.43; LXC; Db2, an event of several lines.
         rf"{ISO}: (?P<process>[\w.-]++):? {_UPPER_LEVEL} *: (?:(?P<thread>[\w.\[\]-]++) : )?{MESSAGE}",
         rf"(?P<process>lxc[\w-]*+) (?:(?P<container>[^ \n]++) )?(?P<time>\d{{14}})\.(?P<fraction>\d{{3}}) "
@@ -173,7 +182,8 @@ DAEMONS = LogFormat(
         rf"{ISO}{FRACTION}(?P<zone>[+-]\d{{4}}) 0x(?P<thread>[0-9a-f]++) +"
         rf"(?P<level>Default|Info|Debug|Error|Fault) +0x[0-9a-f]++ +{PID} +\d{{1,9}} +(?P<process>[^:\n]++): "
         rf"{MESSAGE}",
-        rf"[*.]?(?P<time>{MONTH} (?: ?\d|\d\d) (?:\d{{4}} )?{CLOCK}){FRACTION}(?: {ZONE_NAME})?: "
+        rf"[*.]?(?P<time>{MONTH} (?: ?\d|\d\d) (?:\d{{4}} )?{CLOCK}){FRACTION}"
+        rf"(?: (?P<host>[\w.-]++) :|(?: {ZONE_NAME})?:) "
         rf"%(?P<logger>[A-Z]\w*+)-(?P<level>[0-7])-(?P<code>\w++): {MESSAGE}",
         rf"(?P<time>(?i:{MONTH})/[0-3]\d/\d{{4}} {CLOCK}|{DAY} {CLOCK}) "
         rf"(?={_TOPIC}++(?:,{_TOPIC}++)*?,(?P<level>debug|info|warning|error|critical)[, ])"
@@ -196,6 +206,47 @@ DAEMONS = LogFormat(
         # IBM MQ, an event of several lines.
         rf"(?P<time>[01]\d/[0-3]\d/(?:\d{{4}}|\d\d) {CLOCK}) - Process\({PID}\.(?P<thread>\d{{1,9}})\) "
         rf"User\((?P<user>[^)\n]*+)\) Program\((?P<process>[^)\n]*+)\)\n{MESSAGE}",
+        # Falco; Privoxy; Dante; tinyproxy; stunnel; coturn; Greenbone; Checkmk; HTCondor; Bacula.
+        rf"(?P<time>{CLOCK})\.(?P<fraction>\d{{9}}): "
+        rf"(?P<level>Emergency|Alert|Critical|Error|Warning|Notice|Informational|Debug) {MESSAGE}",
+        rf"{CTIME}: {MESSAGE}",
+        rf"{ISO}{FRACTION} (?P<thread>[0-9a-f]{{8,16}}) "
+        rf"(?:(?P<level>Info|Error|Fatal error)|(?P<logger>[A-Z][\w-]{{2,20}})): {MESSAGE}",
+        rf"{MONTH} [ 0-3]\d {CLOCK} \((?P<time>1\d{{9}})\.(?P<fraction>\d{{6}})\) (?P<process>[\w-]++)\[{PID}\]: "
+        rf"{_LOWER_LEVEL}: {MESSAGE}",
+        rf"(?P<level>CONNECT|CRITICAL|ERROR|WARNING|NOTICE|INFO) +{RFC3164_TIME} \[{PID}\]: {MESSAGE}",
+        rf"(?P<time>\d{{4}}\.[01]\d\.[0-3]\d {CLOCK}) LOG(?P<level>[0-7])\[(?P<thread>[^\]\n]++)\]: {MESSAGE}",
+        r"(?P<uptime>\d{1,9}): (?:\((?P<thread>\d{1,18})\))?: (?P<level>INFO|ERROR|WARNING|DEBUG|CRITICAL): "
+        rf"{MESSAGE}",
+        rf"(?P<process>[a-z]++) +(?P<logger>[\w.-]++):(?P<level>CRITICAL|ERROR|WARNING|MESSAGE|INFO|DEBUG):"
+        rf"(?P<time>{DAY} [0-2]\dh[0-5]\d\.[0-6]\d) {ZONE_NAME}:{PID}: +{MESSAGE}",
+        rf"{ISO} \[(?P<level>[0-7])\] \[(?P<thread>[^\]\n]++)\] {MESSAGE}",
+        rf"(?P<time>[01]\d/[0-3]\d/\d\d {CLOCK}){FRACTION} \(pid:{PID}\) (?:\((?P<logger>D_[\w:|]++)\) )?"
+        rf"{MESSAGE}",
+        rf"(?P<time>[0-3]\d-{MONTH} [0-2]\d:[0-5]\d) (?P<process>[\w.-]++)(?P<extra> JobId \d{{1,18}}): {MESSAGE}",
+        # OpenLDAP: the seconds and nanoseconds since 1970 in hexadecimal digits.
+        rf"(?P<time>[5-7][0-9a-f]{{7}}\.[0-9a-f]{{8}}) (?P<thread>0x[0-9a-f]++) {MESSAGE}",
+        rf"(?P<time>[5-7][0-9a-f]{{7}}) (?=conn=|slapd |@\(#\)){MESSAGE}",
+        # Nethermind; slog-term of Rust, as in Lighthouse.
+        rf"(?P<time>[0-3]\d {MONTH} {CLOCK}) \| {MESSAGE}",
+        rf"{RFC3164_TIME} (?P<level>TRCE|DEBG|INFO|WARN|ERRO|CRIT) {MESSAGE}",
+        # Loggers of C++: spdlog and Boost.Log, and Mojolicious of Perl; loguru; plog.
+        rf"\[{ISO}{FRACTION}\] (?:\[(?:{PID}|(?P<thread>0x[0-9a-f]++)|(?P<logger>[^\]\n]++))\] )?"
+        rf"\[{_LOWER_LEVEL}\] +{MESSAGE}",
+        rf"{ISO}{FRACTION} \( *(?P<uptime>\d{{1,9}}\.\d{{3}})s\) \[(?P<thread>[^\]\n]*[^\] \n]) *\] +"
+        rf"(?P<file>[\w.-]++):(?P<line>\d{{1,9}}) +(?:(?P<level>INFO|WARN|ERR|FATL)|-?\d)\| {MESSAGE}",
+        rf"{ISO}{FRACTION} (?P<level>VERB|DEBUG|INFO|WARN|ERROR|FATAL) +\[(?P<thread>\d{{1,18}})\] "
+        rf"\[(?P<function>[^@\]\n]++)@(?P<line>\d{{1,9}})\] {MESSAGE}",
+        # Log4perl; katip of Haskell; swift-log and Vapor; Crystal.
+        rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}) {_UPPER_LEVEL}> (?P<file>[\w./-]++):(?P<line>\d{{1,9}}) "
+        rf"(?P<function>[\w:]++) - {MESSAGE}",
+        rf"\[{ISO}\]\[(?P<logger>[\w.-]++)\]\[(?P<level>Debug|Info|Notice|Warning|Error|Critical|Alert|Emergency)\]"
+        rf"\[(?P<host>[^\]\n]++)\]\[PID {PID}\]\[(?P<thread>ThreadId \d{{1,18}})\]"
+        rf"(?P<extra>(?:\[[^\]\n]*+\])*+) {MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} {_LOWER_LEVEL} (?P<logger>[\w.-]++) ?:(?P<extra>(?: [\w.-]++=[^ \n]++)*+) "
+        rf"(?=\[\w++\] ){MESSAGE}",
+        rf"\[ {_UPPER_LEVEL} \] {MESSAGE}",
+        rf"{ISO}\.(?P<fraction>\d{{6}}){ZONE} +{_UPPER_LEVEL} - (?P<logger>[\w.]++): {MESSAGE}",
     ),
     (
         text_field("message", "message", str.strip),
@@ -287,6 +338,29 @@ DAEMONS = LogFormat(
         "[11.23 01:00:00] shop.exe *64 - shop.example:443 open through proxy proxy.shop.example:5070 HTTPS",
         "11/23/26 01:00:00 - Process(812.1) User(mqm) Program(amqzmuc0)\n                    Host(web-1)\n"
         "AMQ5051I: The queue manager task 'LOGGER-IO' has started.",
+        "01:00:00.123456789: Warning Sensitive file opened for reading (user=root)",
+        "Mon Nov 23 01:00:00 2026: Falco version: 0.36.2 (x86_64)",
+        "2026-11-23 01:00:00.123 7f1c2a3b4700 Error: could not resolve hostname shop.example",
+        "Nov 23 01:00:00 (1795395600.123456) sockd[812]: info: pass(1): tcp/accept [: 203.0.113.7.51234",
+        "CONNECT   Nov 23 01:00:00.123 [812]: Connect (file descriptor 5): 203.0.113.7",
+        "2026.11.23 01:00:00 LOG5[ui]: stunnel 5.71 on x86_64-alpine-linux-musl platform",
+        "42: (814): INFO: session 001000000000000001: realm <shop.example> user <ann>: closed",
+        "md   main:MESSAGE:2026-11-23 01h00.00 UTC:812:    Greenbone Vulnerability Manager version 22.9.1",
+        "2026-11-23 01:00:00 [5] [main] Nagios core 3.5.1 initialized",
+        "11/23/26 01:00:00 (pid:812) (D_ALWAYS) Number of Active Workers 0",
+        "23-Nov 01:00 web-1-dir JobId 42: Start Backup JobId 42, Job=shop.2026-11-23_01.00.00_03",
+        "6b039010.0a1b2c3d 0x7f1c2a3b4700 conn=1000 fd=12 ACCEPT from IP=203.0.113.7:51234 (IP=0.0.0.0:389)",
+        "6b039010 conn=1000 fd=12 closed",
+        "23 Nov 01:00:00 | Received New Block: 18000000 (0x0a1b...2c3d)",
+        "Nov 23 01:00:00.123 INFO Synced                                  slot: 42, peers: 42",
+        "[2026-11-23 01:00:00.123] [shop] [info] started",
+        "2026-11-23 01:00:00.123 (   0.042s) [main thread     ]             shop.cpp:42    INFO| started",
+        "2026-11-23 01:00:00.123 INFO  [812] [main@42] started",
+        "2026/11/23 01:00:00 INFO> shop.pl:12 main::run - started",
+        "[2026-11-23 01:00:00][shop.main][Info][web-1][PID 812][ThreadId 42][main:Main src/Main.hs:12:3] started",
+        "2026-11-23T01:00:00+0000 info shop : id=42 [Shop] started",
+        "[ INFO ] Server starting on http://127.0.0.1:8080",
+        "2026-11-23T01:00:00.123456Z   INFO - shop.http: listening on 8080",
     ),
 )
 """Log files of the programs that the comments name. What they send to syslog is read by `syslog`."""

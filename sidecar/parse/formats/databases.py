@@ -38,15 +38,17 @@ POSTGRESQL = LogFormat(
         rf"(?P<time>1\d{{9}})\.(?P<fraction>\d{{3}}) {_PID} (?:(?P<user>[^@ =\n]++)@(?P<database>[^ \n]++) )?"
         rf"{_REPORT}",
         rf"{_POSTGRESQL_TIME} (?P<extra>[^\n\[:]{{1,200}}?) {_REPORT}",
-        # PgBouncer and Pgpool-II.
+        # PgBouncer, Pgpool-II and pgBackRest.
         rf"{_POSTGRESQL_TIME} {_PID} (?P<level>NOISE|DEBUG|LOG|WARNING|ERROR|FATAL) "
         rf"(?:(?P<extra>[CS]-0x[0-9a-f]{{1,16}}): (?P<database>[^ /\n]++)/(?P<user>[^ @\n]++)@"
         rf"(?P<client>[^ \n]+?):{PORT} )?{MESSAGE}",
         rf"(?P<time>{DAY} {CLOCK})(?:\.(?P<fraction>\d{{1,6}}))?: (?P<extra>[^\n:]{{1,99}}?) pid (?P<pid>\d{{1,18}})"
         rf": {_REPORT}",
+        rf"{ISO}\.(?P<fraction>\d{{3}}) (?P<process>P\d\d) +(?P<level>ERROR|WARN|INFO|DETAIL|DEBUG|TRACE): {MESSAGE}",
     ),
     (
         text_field("message", "message"),
+        text_field("process.name", "process"),
         number_field("process.pid", "pid"),
         text_field("user.name", "user"),
         address_field("source.address", "client"),
@@ -69,11 +71,12 @@ POSTGRESQL = LogFormat(
         "2026-11-23 01:00:00 UTC 203.0.113.7(52314) shop orders LOG:  connection received",
         "2026-11-23 01:00:00.123 UTC [12] LOG C-0x55d0: orders/shop@203.0.113.7:52314 login attempt: tls=no",
         "2026-11-23 01:00:00.123: child pid 12: LOG:  new connection received",
+        "2026-11-23 01:00:00.123 P00 DETAIL: backup file /data/base/1/1259 (8KB, 0.42%)",
     ),
 )
 """The default `log_line_prefix = '%m [%p] '`, also with `%u@%d ` or a line number, as in old Debian releases; the
 prefix of Amazon RDS, the one for pgBadger, that of old packages of Red Hat, and none. For any other prefix, its text
-around the time is kept in `log.extra`. Also PgBouncer and Pgpool-II."""
+around the time is kept in `log.extra`. Also PgBouncer, Pgpool-II and pgBackRest."""
 
 _MYSQL_LEVEL = r"\[(?P<level>[A-Z][A-Za-z]*)\]"
 
@@ -90,6 +93,9 @@ MYSQL = LogFormat(
         # The general query log.
         rf"{ISO}\.(?P<fraction>\d{{1,6}})(?P<zone>Z|[+-]\d\d:?\d\d)\t *{THREAD_ID} "
         rf"(?P<command>[A-Z][a-zA-Z]++(?: [a-zA-Z]++){{0,2}}+)(?:\t{MESSAGE})?",
+        # MySQL Router.
+        rf"{ISO} (?P<subsystem>[a-z]\w*+) (?P<level>SYSTEM|FATAL|ERROR|WARNING|NOTE|INFO|DEBUG) "
+        rf"\[(?P<thread_hex>[0-9a-f]{{6,16}})\] {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -108,6 +114,7 @@ MYSQL = LogFormat(
         "261123 19:26:00  InnoDB: Starting shutdown...",
         "2026-11-23 01:00:00 7f1c2a InnoDB: page cleaner took 4012ms",
         "2026-11-23T01:00:00.123456Z\t    9 Query\tselect 1",
+        "2026-11-23 01:00:00 routing INFO [7f1c2a3b4c5d] [routing:shop_rw] started",
     ),
 )
 """`time thread [label] [err_code] [subsystem] msg`, from "The Error Log" in its manual; MySQL 5.7 has no code and

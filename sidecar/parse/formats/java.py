@@ -24,6 +24,7 @@ _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
 _CLOCK = rf"(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}{_ZONE}?"
 _CLASS = r"[\w$.-]++"
 _NAME_AND_CODE = r"[a-z]\w*+(?:\.\w++)++\] [A-Z]{2,12}\d++: "
+_NAME_AND_WORD = r"[a-z]\w*+(?:\.[\w$]++)++\] +[^ .:\n]++ *:"
 _FULL_CLASS = r"(?:[a-z]\w*+\.){2,}+[A-Z][\w$]*+"
 _TRACE = r"(?P<trace>[0-9a-f]{16,32})-(?P<span>[0-9a-f]{16})"
 _NO_TRACE = r"(?![0-9a-f]{16,32}-[0-9a-f]{16}\])"
@@ -39,7 +40,7 @@ LOG4J = LogFormat(
         rf"\[ *+{_NO_TRACE}(?P<thread>[^\]\n]++)\] (?:\[(?:{_TRACE}|[ -]*+)\] )?"
         rf"(?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
         rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {LEVEL} +(?P<logger>[^ \n]++) +(?:--|-|:) *{MESSAGE}",
-        rf"{_CLOCK} +{LEVEL} +(?:\[(?!{_NAME_AND_CODE})(?P<thread>[^\]\n]*+)\] )?{NO_STATE}"
+        rf"{_CLOCK} +{LEVEL} +(?:\[(?!{_NAME_AND_CODE}|{_NAME_AND_WORD})(?P<thread>[^\]\n]*+)\] )?{NO_STATE}"
         rf"(?P<logger>[^ :(\[\n][^ :\n]*+) *(?:\[\] *)?(?:--|-|:) +"
         rf"{MESSAGE}",
         # Spring Boot 2 with tracing: the trace is before the process id.
@@ -87,14 +88,15 @@ LOG4J = LogFormat(
         # Cassandra.
         rf"{LEVEL} +\[(?P<thread>[^\]\n]++)\] {ISO}{FRACTION} (?P<file>[\w$.-]++):(?P<line>\d{{1,9}}) - {MESSAGE}",
         # Solr.
-        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\((?P<thread>[^)\n]++)\) \[(?P<extra>[^\]\n]*+)\] +"
+        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\((?P<thread>[^)\n]++)\) "
+        rf"\[(?![\w$]++\.[\w$.]++(?:\(\):\d++)?\])(?P<extra>[^\]\n]*+)\] +"
         rf"(?P<logger>[\w$]++\.[\w$.]++) {MESSAGE}",
         # Scylla; Trino.
         rf"{LEVEL} +{ISO}{FRACTION} \[(?P<thread>shard[^\]\n]++)\] (?P<logger>[\w-]++) - {MESSAGE}",
         rf"{ISO}{FRACTION}{_ZONE}?\t{LEVEL}\t(?P<thread>[^\t\n]++)\t(?P<logger>[\w$.]++)\t{MESSAGE}",
         # Jetty; Dropwizard; TeamCity and IntelliJ; openHAB.
-        rf"{ISO}{FRACTION}:{LEVEL} *:(?P<logger>[\w$.]++):(?P<thread>[^:\n]++): {MESSAGE}",
-        rf"{LEVEL} +\[{ISO}{FRACTION}{_ZONE}?\] (?P<logger>{_CLASS}): {MESSAGE}",
+        rf"{ISO}\.(?P<fraction>\d{{3}}):{LEVEL} *:(?P<logger>[\w$.]++):(?P<thread>[^:\n]++): {MESSAGE}",
+        rf"{LEVEL} +\[{ISO}{FRACTION}{_ZONE}?\] (?=[^ :\n]*[.A-Z])(?P<logger>{_CLASS}): {MESSAGE}",
         rf"\[?{ISO}{FRACTION}\]? +(?:\[ *\d{{1,12}}\] +)?{LEVEL} +- +(?P<logger>#?{_CLASS}) - {MESSAGE}",
         rf"{_CLOCK} +\[{LEVEL} *\] +\[?(?P<logger>{_CLASS}) *\]? +- +{MESSAGE}",
         # Akka and Pekko, with the month first; Play.
@@ -104,7 +106,7 @@ LOG4J = LogFormat(
         rf"\[(?P<extra>[^\]\n]*+)\] - {MESSAGE}",
         rf"{ISO}{FRACTION}{_ZONE}? +\[{LEVEL}\] from (?P<logger>{_CLASS}) in (?P<thread>[^ \n]++) - {MESSAGE}",
         # Nexus; SonarQube; Artifactory; New Relic; Storm.
-        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\[(?P<thread>[^\]\n]++)\] +(?P<user>[^ \n]++) "
+        rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +\[(?P<thread>[^\]\n]++)\] +(?!{_FULL_CLASS} )(?P<user>[^ \[\n]++) "
         rf"(?P<logger>{_FULL_CLASS}) - {MESSAGE}",
         rf"(?P<time>\d{{4}}\.[01]\d\.[0-3]\d {CLOCK}) {LEVEL} +(?P<app>\w++)\[(?P<extra>[^\]\n]*+)\]"
         rf"\[(?P<logger>{_CLASS})\] {MESSAGE}",
@@ -117,7 +119,7 @@ LOG4J = LogFormat(
         rf"{_CLOCK} +{LEVEL} +\[(?P<logger>[a-z]\w*+(?:\.\w++)++)\] (?!\(){MESSAGE}",
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} +(?:\[(?P<thread>[^\]\n]++)\] +)?(?P<logger>{_FULL_CLASS}) {MESSAGE}",
         # Jira, with the request and its user or without; Confluence; QuestDB.
-        rf"{ISO}{FRACTION}{_ZONE}? (?P<thread>{_BEFORE_LEVEL}) {LEVEL} +(?:(?P<user>[^ \[\n]++)"
+        rf"{ISO}{FRACTION}{_ZONE}? (?P<thread>(?!UTC |GMT ){_BEFORE_LEVEL}) {LEVEL} +(?:(?P<user>[^ \[\n]++)"
         r"(?: (?P<extra>\d{1,9}x\d{1,9}x\d{1,9} [^ \n]++(?: -| [^ ,\n]++,[^ \n]++)?+)"
         r"(?: (?P<client>[0-9a-fA-F.:]++))? (?P<path>/[^ \n]*+))?+ +)?+"
         rf"\[(?P<logger>\w++(?:\.[\w$*-]++)++)\] {MESSAGE}",
@@ -137,6 +139,29 @@ LOG4J = LogFormat(
         rf"(?P<app>[A-Z][A-Za-z]*+) {ISO}{FRACTION} {LEVEL}: \[(?P<thread_id>\d{{1,18}})\] "
         rf"(?:\[(?P<extra>[^\]\n]*+)\] )?(?P<logger>[\w$.]+)\.(?P<function>[\w$<>]++)#(?P<line>\d{{1,9}}): "
         rf"{MESSAGE}",
+        # Hazelcast; Infinispan; Doris and StarRocks; Pinot; TorchServe; Rundeck; GoCD; Zimbra; Openfire; Shibboleth.
+        rf"{_CLOCK} +\[ *{LEVEL}\] \[(?P<thread>[^\]\n]++)\] \[(?P<logger>[^\]\n]++)\]: {MESSAGE}",
+        rf"{ISO},(?P<fraction>\d{{3}}) +{LEVEL} +\((?P<thread>[^)|\n]++)\) \[(?P<logger>[^\]\n]++)\] {MESSAGE}",
+        rf"{_CLOCK} {LEVEL} \((?P<thread>[^|)\n]++)\|(?P<thread_id>\d{{1,18}})\) "
+        rf"\[(?P<logger>[\w$.]+)\.(?P<function>[\w$<>]++)\(\):(?P<line>\d{{1,9}})\] {MESSAGE}",
+        rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}){FRACTION} {LEVEL} \[(?P<logger>[^\]\n]++)\] "
+        rf"\[(?P<thread>(?:[^\[\]\n]|\[[^\]\n]*+\])++)\] {MESSAGE}",
+        rf"{ISO}{FRACTION} \[{LEVEL} *\] (?P<thread>[^ \n]++) (?P<logger>[\w$.]++) +- {MESSAGE}",
+        rf"\[{ISO}{FRACTION}\] {LEVEL} +(?P<logger>{_CLASS}) \[(?P<thread>[^\]\n]++)\] - {MESSAGE}",
+        rf"{_CLOCK} +{LEVEL} +\[(?P<thread>[^\]\n]++)\] (?P<logger>{_CLASS}):(?P<line>\d{{1,9}}) - {MESSAGE}",
+        rf"{_CLOCK} +{LEVEL} +\[(?P<thread>[^\]\n]++)\] \[(?P<extra>[^\]\n]*+)\] (?P<logger>\w++) - {MESSAGE}",
+        rf"(?P<time>\d{{4}}\.[01]\d\.[0-3]\d {CLOCK}){FRACTION} {LEVEL} +\[(?P<thread>[^\]\n]++)\]: "
+        rf"(?P<logger>{_CLASS}) - {MESSAGE}",
+        rf"{_CLOCK} - (?P<client>[0-9a-fA-F.:]*+) - {LEVEL} +\[(?P<logger>{_CLASS}):(?P<line>\d{{1,9}})\] - "
+        rf"{MESSAGE}",
+        # Besu; Metabase; timbre of Clojure; Airbyte.
+        rf"{ISO}{FRACTION}{_ZONE} \| (?P<thread>[^|\n]*[^| \n]) \| {LEVEL} +\| (?P<logger>[\w$.]++) \| "
+        rf"{MESSAGE}",
+        rf"{_CLOCK} +{LEVEL} +(?P<logger>[a-z][\w.-]*+) :: {MESSAGE}",
+        rf"{ISO}{FRACTION}{_ZONE} (?P<host>[\w.-]++) {LEVEL} \[(?P<logger>[\w.-]++):(?P<line>\d{{1,9}})\] - "
+        rf"{MESSAGE}",
+        rf"{ISO}{FRACTION} (?:(?P<app>\w++) > )?{LEVEL} (?P<logger>[\w$.]++)\((?P<function>[\w$<>]++)\):"
+        rf"(?P<line>\d{{1,9}})(?: -)? {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -149,6 +174,7 @@ LOG4J = LogFormat(
         text_field("span.id", "span"),
         text_field("zookeeper.server_id", "myid"),
         address_field("source.address", "client"),
+        text_field("log.syslog.hostname", "host"),
         text_field("url.original", "path"),
         text_field("log.level", "level", lambda level: _LETTERS.get(level, level.lower())),
         text_field("log.logger", "logger"),
@@ -207,6 +233,20 @@ LOG4J = LogFormat(
         "[01:00:00,123][INFO][main][IgniteKernal] Remote Management [restart: on, REST: on]",
         "[info 2026/11/23 01:00:00.123 UTC server-1 <main> tid=0x1] Initializing region _monitoringRegion",
         "JVB 2026-11-23 01:00:00.123 INFO: [1] JitsiConfig.<clinit>#47: Initialized newConfig",
+        "2026-11-23 01:00:00,123 [ INFO] [main] [c.h.system]: [192.0.2.7]:5701 [dev] Hazelcast Platform starting",
+        "2026-11-23 01:00:00,123 INFO  (main) [org.infinispan.SERVER] ISPN080001: Infinispan Server starting",
+        "2026-11-23 01:00:00,123 INFO (main|1) [DorisFE.start():158] Doris FE starting...",
+        "2026/11/23 01:00:00.123 INFO [StartServiceManagerCommand] [main] Executing command: StartServiceManager",
+        "2026-11-23T01:00:00,123 [INFO ] main org.pytorch.serve.ModelServer - Initialize Inference server",
+        "[2026-11-23T01:00:00,123] INFO  rundeckapp.BootStrap [main] - Starting Rundeck 4.17.1",
+        "2026-11-23 01:00:00,123 INFO  [main] Jetty9Server:199 - Configuring Jetty",
+        "2026-11-23 01:00:00,123 INFO  [qtp1-42:/service/soap/] [name=ann@example.com;] soap - elapsed=12",
+        "2026.11.23 01:00:00.123 INFO  [main]: org.jivesoftware.openfire.XMPPServer - Openfire 4.7.5",
+        "2026-11-23 01:00:00,123 - 203.0.113.7 - INFO [net.shibboleth.idp:152] - Login by 'ann' succeeded",
+        "2026-11-23 01:00:00.123+00:00 | main | INFO  | Besu | Starting Besu",
+        "2026-11-23 01:00:00,123 INFO metabase.core :: Metabase v0.48.0 is starting",
+        "2026-11-23T01:00:00.123Z web-1 INFO [shop.core:42] - started",
+        "2026-11-23 01:00:00 source > INFO i.a.i.s.p.PostgresSource(main):42 starting source",
     ),
 )
 """Logback's `BasicConfigurator` and Log4j 2's default configuration (`%d{HH:mm:ss.SSS} [%t] %-5level %logger{36} -

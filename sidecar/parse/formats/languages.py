@@ -35,19 +35,22 @@ def _expand_level(level: str) -> str:
     return _SHORT_LEVELS.get(level.lower(), level.lower())
 
 
-_KLOG_TIME = r"(?P<time>(?:\d{4})?(?:0[1-9]|1[0-2])[0-3]\d [0-2]\d:[0-5]\d:[0-6]\d)\.(?P<fraction>\d{1,9})"
+_KLOG_CLOCK = r"(?P<time>(?:\d{4})?(?:0[1-9]|1[0-2])[0-3]\d [0-2]\d:[0-5]\d:[0-6]\d)"
+_KLOG_TIME = rf"{_KLOG_CLOCK}\.(?P<fraction>\d{{1,9}})"
 
 _KLOG_FILE = r"(?P<file>[^:\]\n ]++):(?P<line>\d{1,18})"
 
 KLOG = LogFormat(
     "klog",
     (
-        rf"(?P<level>[IWEF]){_KLOG_TIME} +{THREAD_ID} {_KLOG_FILE}\] {MESSAGE}",
+        rf"(?P<level>[IWEF]){_KLOG_CLOCK}(?:\.(?P<fraction>\d{{1,9}}))? +{THREAD_ID} {_KLOG_FILE}\] {MESSAGE}",
         # PyTorch, with the rank; TensorFlow.
         rf"(?:\[rank\d{{1,9}}\]:)?\[(?P<level>[IWEF]){_KLOG_TIME} +(?:{THREAD_ID} )?{_KLOG_FILE}\] {MESSAGE}",
         rf"{ISO}\.(?P<fraction>\d{{1,9}}): (?P<level>[IWEF]) {_KLOG_FILE}\] {MESSAGE}",
         # Ray.
         rf"\[{ISO},(?P<fraction>\d{{3}}) (?P<level>[IWEF]) {PID} {THREAD_ID}\] (?:\(\w++\) )?{_KLOG_FILE}: {MESSAGE}",
+        # SeaweedFS.
+        rf"(?P<level>[IWEF]){_KLOG_TIME} (?P<file>[\w.-]+\.go):(?P<line>\d{{1,9}}) {MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -62,6 +65,7 @@ KLOG = LogFormat(
         "[rank0]:[W1123 01:00:00.123456789 ProcessGroupNCCL.cpp:1250] Warning: slow",
         "2026-11-23 01:00:00.123456: I tensorflow/core/platform/cpu_feature_guard.cc:182] uses AVX2",
         "[2026-11-23 01:00:00,123 E 766 798] core_worker_process.cc:825: Failed to establish connection",
+        "I1123 01:00:00.123456 master_server.go:142 [master] Volume Size Limit is 30000 MB",
     ),
 )
 """`Lmmdd hh:mm:ss.uuuuuu threadid file:line] msg`: the header of k8s.io/klog, used by Kubernetes components, and
@@ -70,12 +74,14 @@ that of glog, which may have the year. PyTorch, TensorFlow and Ray write similar
 _GO_LEVELS = {
     "T": "trace", "D": "debug", "I": "info", "N": "notice", "W": "warning", "E": "error", "C": "critical",
     "F": "fatal", "TRAC": "trace", "DEBU": "debug", "ERRO": "error", "FATA": "fatal", "PANI": "panic",
+    "TRCE": "trace", "DBUG": "debug", "EROR": "error", "CRT": "critical", "NOTI": "notice",
 }  # fmt: skip
 
 _GO_LEVEL = r"(?P<level>(?i:trace|debug|info|warn|warning|error|dpanic|panic|fatal))"
 _SHORT_LEVEL = r"(?P<level>TRC|DBG|INF|WRN|ERR|FTL|PNC)"
 _GO_TIME = rf"(?P<time>\d{{4}}/[01]\d/[0-3]\d {CLOCK}){FRACTION}"
 _ANY_GO_TIME = rf"(?P<time>\d{{4}}[-/][01]\d[-/][0-3]\d[T ]{CLOCK}){FRACTION}"
+_FABRIC_LEVEL = r"(?P<level>DEBU|DEBUG|INFO|NOTI|WARN|ERRO|ERROR|CRIT|PANIC|FATAL)"
 _CALLER = r"(?P<file>[\w./@-]+\.go):(?P<line>\d{1,9})"
 _GO_LETTER = r"\[(?P<level>[TDIWECF])\]"
 _OPTIONAL_LEVEL = (
@@ -101,9 +107,9 @@ GO = LogFormat(
     "loggers of Go",
     (
         # zap's console, also with a stack in the lines after it.
-        rf"{_ZAP}(?:(?P<logger>[\w./-]++)\t)?{_CALLER}\t{_ZAP_MESSAGE}",
+        rf"{_ZAP}(?:\[?(?P<logger>[\w./-]++)\]?\t)?{_CALLER}\t{_ZAP_MESSAGE}",
         rf"{_ZAP}{_ZAP_MESSAGE}",
-        rf"{_ZAP}(?:(?P<logger>[\w./-]++)\t)?{_CALLER}\t{_ZAP_MESSAGE}{_ZAP_STACK}",
+        rf"{_ZAP}(?:\[?(?P<logger>[\w./-]++)\]?\t)?{_CALLER}\t{_ZAP_MESSAGE}{_ZAP_STACK}",
         rf"{_ZAP}{_ZAP_MESSAGE}{_ZAP_STACK}",
         # Gin, NATS and the log package.
         rf"\[GIN\] (?P<time>\d{{4}}/[01]\d/[0-3]\d - {CLOCK}) \| *{STATUS} \| *(?P<took>[\d.]++"
@@ -114,6 +120,9 @@ GO = LogFormat(
         rf"{_GO_TIME} {_CALLER}: {MESSAGE}",
         rf"{_GO_TIME} {_CALLER}:(?P<function>[^ \n]++) {_GO_LETTER} {MESSAGE}",
         rf"{_GO_TIME} {_GO_LETTER} {MESSAGE}",
+        # JuiceFS; AdGuard Home, with the process and the goroutine.
+        rf"{_GO_TIME} (?P<process>[a-z]\w*+)\[{PID}\] <(?P<level>[A-Z]++)>: {MESSAGE}",
+        rf"{_GO_TIME} {PID}#(?P<thread_id>\d{{1,18}}) \[(?P<level>[a-z]++)\] {MESSAGE}",
         rf"{_GO_TIME} {_OPTIONAL_LEVEL}{MESSAGE}",
         # zerolog's console, hclog, etcd's old format, logrus.
         rf"(?P<time>(?:{DAY}[T ])?{CLOCK}|(?:0?[1-9]|1[0-2]):[0-5]\d[AP]M){FRACTION}{ZONE}? {_SHORT_LEVEL} "
@@ -146,9 +155,20 @@ GO = LogFormat(
         rf"(?:\[(?=[A-Za-z])|(?=[a-z]))(?P<logger>[\w./-]++)[\]:] {_GO_TIME} {_OPTIONAL_LEVEL}{MESSAGE}",
         # frp.
         rf"{ISO}{FRACTION} {_GO_LETTER} \[{_CALLER}\] {MESSAGE}",
+        # oauth2-proxy; Mattermost; lnd; Erigon; Juju; Hyperledger Fabric 2 and 1.
+        rf"\[{_GO_TIME}\] \[{_CALLER}\] {MESSAGE}",
+        rf"(?P<level>debug|info|warn|error|panic|fatal|critical) +\[{ISO}{FRACTION} {ZONE}\] {MESSAGE}",
+        rf"{ISO}{FRACTION} \[(?P<level>TRC|DBG|INF|WRN|ERR|CRT)\] (?P<logger>[A-Z]{{4}}): {MESSAGE}",
+        rf"\[(?P<level>TRCE|DBUG|INFO|WARN|EROR|CRIT)\] +\[(?P<time>[01]\d-[0-3]\d\|{CLOCK}){FRACTION}\] {MESSAGE}",
+        rf"{ISO} {_GO_LEVEL} (?P<logger>[a-z][\w.-]*+) {_CALLER} {MESSAGE}",
+        rf"{ISO}{FRACTION} {ZONE} (?P<extra>[0-9a-f]{{3,8}}) {_FABRIC_LEVEL} "
+        rf"\[(?P<logger>[\w.]++)\] (?P<function>\w++) -> {MESSAGE}",
+        rf"{ISO}{FRACTION} {ZONE} \[(?P<logger>[\w.]++)\] (?P<function>\w++) -> {_FABRIC_LEVEL} "
+        rf"(?P<extra>[0-9a-f]{{3,8}}) {MESSAGE}",
     ),
     (
         text_field("message", "message"),
+        text_field("process.name", "process"),
         number_field("process.pid", "pid"),
         number_field("process.thread.id", "thread_id"),
         address_field("source.address", "client"),
@@ -176,6 +196,8 @@ GO = LogFormat(
         "2026/11/23 01:00:00 main.go:42: listening",
         "2026/11/23 01:00:00 ...eb/routing/logger.go:102:func1() [I] router: completed GET / for 203.0.113.7:0",
         "2026/11/23 01:00:00 [I] router: completed GET / for 203.0.113.7:0",
+        "2026/11/23 01:00:00.123456 juicefs[812] <INFO>: Meta address: redis://redis:6379/1 [interface.go:491]",
+        "2026/11/23 01:00:00.123456 1#42 [error] dnsproxy: upstream 192.0.2.53:53 failed",
         "2026/11/23 01:00:00 http: Server closed",
         "2026-11-23T01:00:00Z INF listening addr=:8080",
         "2026-11-23T01:00:00.123Z [INFO]  agent.server: started",
@@ -195,6 +217,13 @@ GO = LogFormat(
         "INFO: 2026/11/23 01:00:00 main.go:42: listening",
         "[nsqd] 2026/11/23 01:00:00.123456 INFO: TCP: listening on [::]:4150",
         "2026-11-23 01:00:00.123 [I] [server/service.go:152] frps tcp listen on 0.0.0.0:7000",
+        "[2026/11/23 01:00:00] [oauthproxy.go:162] OAuthProxy configured for OpenID Connect Client ID: shop",
+        'info  [2026-11-23 01:00:00.123 Z] Server is listening on [::]:8065          caller="app/server.go:884"',
+        "2026-11-23 01:00:00.123 [INF] LTND: Version: 0.17.3-beta",
+        "[INFO] [11-23|01:00:00.123] Starting Erigon on Ethereum mainnet",
+        "2026-11-23 01:00:00 INFO juju.cmd supercommand.go:56 running jujud [3.1.6.0 0a1b gc go1.20]",
+        "2026-11-23 01:00:00.123 UTC 0001 INFO [nodeCmd] serve -> Starting peer: Version: 2.5.4",
+        "2026-11-23 01:00:00.123 UTC [nodeCmd] serve -> INFO 001 Starting peer: Version: 1.4.12",
     ),
 )
 """The console encoders of zap and zerolog, hclog, logrus, the standard library, Gin, NATS, old etcd, and the programs
@@ -203,7 +232,7 @@ JSON."""
 
 _RUBY_LEVELS = {
     "T": "trace", "D": "debug", "I": "info", "N": "notice", "W": "warn", "E": "error", "F": "fatal", "C": "critical",
-    "err": "error",
+    "A": "unknown", "err": "error",
 }  # fmt: skip
 _RUBY_FILE = r"(?P<file>[\w./-]++):(?P<line>\d{1,9})"
 
@@ -239,6 +268,10 @@ RUBY = LogFormat(
         rf"{ISO} {ZONE} (?P<logger>[A-Z][^(\n]{{0,99}}) "
         rf"\((?P<level>debug|info|notice|warning|err|alert|emerg|crit)\): {MESSAGE}",
         rf"{ISO} {ZONE} \[(?P<level>trace|debug|info|warn|error|fatal)\]: {MESSAGE}",
+        # Foreman; lograge with the id of the request.
+        rf"{ISO} \[(?P<level>[DIWEFA])\|(?P<logger>\w++)\|(?P<extra>\w*+)\] {MESSAGE}",
+        rf"\[(?P<request>[0-9a-f-]{{36}})\] (?P<message>method=(?P<method>[A-Z]++) path=(?P<path>[^ \n]++) "
+        rf"(?:(?!status=)[^ \n]++ )*+status={STATUS}(?: [^\n]*+)?)",
     ),
     (
         text_field("message", "message"),
@@ -248,6 +281,7 @@ RUBY = LogFormat(
         text_field("http.request.method", "method"),
         number_field("http.response.status_code", "status"),
         text_field("url.original", "path"),
+        text_field("http.request.id", "request"),
         text_field("log.level", "level", lambda level: _RUBY_LEVELS.get(level, level.lower())),
         text_field("log.logger", "logger"),
         text_field("log.origin.file.name", "file"),
@@ -269,6 +303,8 @@ RUBY = LogFormat(
         "[ N 2026-11-23 01:00:00.1234 812/T1 age/Wat/WatchdogMain.cpp:1373 ]: Starting Passenger watchdog...",
         "2026-11-23 01:00:00 +0000 Puppet (notice): Applied catalog in 1.23 seconds",
         "2026-11-23 01:00:00 +0000 [warn]: #0 failed to flush the buffer. retry_times=0",
+        '2026-11-23T01:00:00 [I|app|0a1b2c3d] Started GET "/hosts" for 203.0.113.7 at 2026-11-23 01:00:00 +0000',
+        "[0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d] method=GET path=/home format=html status=200 duration=12.34",
     ),
 )
 """`Logger::Formatter`, the first and the last line that Rails writes for a request, Puma, and the programs that the
@@ -281,7 +317,7 @@ PHP = LogFormat(
     (
         rf"{_PHP_TIME} PHP (?P<level>[A-Z][A-Za-z ]{{1,30}}): +{MESSAGE}",
         rf"{_PHP_TIME} (?P<level>DEBUG|NOTICE|WARNING|ERROR|ALERT): (?:\[pool (?P<logger>[^\]\n]++)\] )?{MESSAGE}",
-        rf"{_PHP_TIME} {MESSAGE}",
+        rf"{_PHP_TIME}:? {MESSAGE}",
         # The built-in web server.
         rf"\[{WEEKDAY} (?P<time>{MONTH} [ 0123]\d {CLOCK}) (?P<year>\d{{4}})\] {MESSAGE}",
         rf"\[{ISO}{FRACTION}{ZONE}?\] (?P<logger>[\w.-]+)"
@@ -298,6 +334,9 @@ PHP = LogFormat(
         rf"{WEEKDAY}, (?P<time>[0-3]\d {MONTH} \d{{4}} {CLOCK}) {ZONE} "
         rf"\[(?P<level>EMERGENCY|ALERT|CRITICAL|ERROR|WARNING|NOTICE|INFO|DEBUG)\] "
         rf"request=\"(?P<request>[^\"\n]*+)\" component=\"(?P<logger>[^\"\n]*+)\": {MESSAGE}",
+        # Matomo.
+        rf"(?P<level>EMERGENCY|ALERT|CRITICAL|ERROR|WARNING|NOTICE|INFO|VERBOSE|DEBUG) +"
+        rf"\[{ISO}(?: {ZONE})?\] {PID} {{2}}{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -320,6 +359,7 @@ PHP = LogFormat(
         "2026-11-23 01:00:00 Error: Controller class Cart could not be found.",
         "2026-11-23T01:00:00+00:00 ERR (3): no stock",
         'Mon, 23 Nov 2026 01:00:00 +0000 [ERROR] request="0a1b" component="TYPO3.CMS.Core": no stock',
+        "INFO      [2026-11-23 01:00:00] 812  Starting archiver for Matomo",
     ),
 )
 """`error_log` of PHP and PHP-FPM; Monolog's `LineFormatter`, which Laravel and Symfony use; the frameworks that the
@@ -339,10 +379,11 @@ RUST = LogFormat(
     (
         rf"\[{ISO}{FRACTION}{ZONE}? {_RUST_LEVEL} +(?P<logger>[\w:./-]++)\] {MESSAGE}",
         rf"\[{ISO}{FRACTION}{ZONE}? {_RUST_LEVEL} *\] {MESSAGE}",
-        rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} (?P<extra>(?:[\w.:-]++\{{[^}}\n]*+\}}:)++) {_RUST_TARGET} {MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} (?P<extra>(?:[\w.:-][\w.: -]*+\{{[^}}\n]*+\}}:)++) "
+        rf"{_RUST_TARGET} {MESSAGE}",
         rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} {_RUST_TARGET} {MESSAGE}",
-        rf"\[(?P<time>{DAY}\]\[{CLOCK})\]\[(?P<logger>[\w:]++)\]\[{_RUST_LEVEL}\] {MESSAGE}",
-        rf"{ISO}{FRACTION}{ZONE} {_RUST_LEVEL} (?P<logger>[\w:]++) - {MESSAGE}",
+        rf"\[(?P<time>{DAY}(?:\]\[| ){CLOCK}){FRACTION}\]\[(?P<logger>[\w:]++)\]\[{_RUST_LEVEL}\] {MESSAGE}",
+        rf"{ISO}{FRACTION}{ZONE} {_RUST_LEVEL} (?P<logger>\w++(?:::\w++)*+) - {MESSAGE}",
         # tracing with the name of the thread, its number, or both; Linkerd writes its uptime.
         rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} +(?:{_RUST_THREAD} +)?{_RUST_THREAD_ID} {_RUST_TARGET} {MESSAGE}",
         rf"{ISO}{FRACTION}{ZONE} +{_RUST_LEVEL} +{_RUST_THREAD} +{_RUST_PATH} {MESSAGE}",

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from sidecar.parse.format_parser import LogFormat
-from sidecar.parse.formats.pieces import CLOCK, DAY, FRACTION, ISO, MESSAGE, MONTH, NO_LEVEL, OFFSET, PID, ZONE
+from sidecar.parse.formats.pieces import CLOCK, DAY, FIRST_LEVEL, FRACTION, ISO, MESSAGE, MONTH, OFFSET, PID, ZONE
 from sidecar.parse.row_templates import number_field, text_field
 from sidecar.parse.time.date_shapes import local_time, utc_time
 
 _LEVEL = r"(?P<level>(?i:trace|debug|verbose|silly|http|info|log|notice|warn|warning|error|fatal|crit|critical))"
-_US_TIME = r"(?P<time>(?:0?[1-9]|1[0-2])/[0-3]?\d/\d{4}, (?:0?[1-9]|1[0-2]):[0-5]\d:[0-6]\d[ \u202f][AP]M)"
+_US_DAY = r"(?:0?[1-9]|1[0-2])/[0-3]?\d/\d{4}"
+_US_CLOCK = r"(?:0?[1-9]|1[0-2]):[0-5]\d:[0-6]\d[ \u202f][AP]M"
+_US_TIME = rf"(?P<time>{_US_DAY}, {_US_CLOCK})"
 _NAME = r"(?P<logger>[^\]\n]++)"
 _METEOR_TIME = r"\d{8}-[0-2]\d:[0-5]\d:[0-6]\d\.\d{3}\(-?\d{1,2}(?:\.\d{1,2})?\)"
-_LEVELS = {"log": "info", "LOG": "info", "D": "debug", "I": "info", "W": "warn", "E": "error", "F": "fatal"}
+_LEVELS = {
+    "log": "info", "LOG": "info", "D": "debug", "I": "info", "W": "warn", "E": "error", "F": "fatal",
+    "success": "info", "start": "info", "complete": "info", "pending": "info", "note": "info",
+}  # fmt: skip
 
 
 def _node_time(text: str, year: str, now: float) -> str:
     """Return a time of Meteor, whose zone is in hours, in UTC, and any other as `local_time` does."""
+    text = text.replace("] [", " ")
     clock, bracket, hours = text.rstrip(")").partition("(")
     return utc_time(clock, 60 * float(hours), now) if bracket else local_time(text, year, now)
 
@@ -32,7 +38,7 @@ NODE = LogFormat(
         rf"\[(?P<time>(?:{DAY} )?{CLOCK}){FRACTION}(?: {ZONE})?\] {_LEVEL} \((?:(?P<logger>[^/) \n]++)/)?{PID}"
         rf"(?: on (?P<machine>[^)\n]++))?\): {MESSAGE}",
         # PM2, Node-RED, Homebridge, Zigbee2MQTT.
-        rf"(?P<time>{DAY}T{CLOCK}): {NO_LEVEL}{MESSAGE}",
+        rf"(?P<time>{DAY}T{CLOCK}): {FIRST_LEVEL}{MESSAGE}",
         rf"(?P<time>[0-3]?\d {MONTH} {CLOCK}) - \[{_LEVEL}\] {MESSAGE}",
         rf"\[{_US_TIME}\] (?:\[{_NAME}\] )?{MESSAGE}",
         rf"(?P<logger>[A-Za-z]\w*+):{_LEVEL} +{ISO}: {MESSAGE}",
@@ -42,6 +48,12 @@ NODE = LogFormat(
         rf" {{0,3}}(?P<level>fatal|error|warn|http|info|debug|trace) *(?:--- |(?=(?:-->|<--) )){MESSAGE}",
         rf"(?P<level>[DIWEF])(?P<time>{_METEOR_TIME})[?!]? (?:\((?P<file>[\w./-]+\.js):(?P<line>\d{{1,9}})\) )?"
         rf"{MESSAGE}",
+        # Overseerr; n8n; tslog; signale, as in Nginx Proxy Manager.
+        rf"{ISO}{FRACTION}Z \[{_LEVEL}\]\[{_NAME}\]: {MESSAGE}",
+        rf"{ISO}{FRACTION}Z \| {_LEVEL} +\| {MESSAGE}",
+        rf"{ISO}{FRACTION}\t{_LEVEL}\t(?P<file>[\w./-]+\.[cm]?[jt]s):(?P<line>\d{{1,9}})\t{MESSAGE}",
+        rf"\[(?P<time>{_US_DAY}\] \[{_US_CLOCK})\] \[(?P<logger>[^\]\n]*[^\] \n]) *\] \u203a [^ \n]++ {{1,3}}"
+        rf"(?P<level>info|success|start|complete|pending|note|debug|warning|error|fatal) +{MESSAGE}",
     ),
     (
         text_field("message", "message"),
@@ -66,6 +78,10 @@ NODE = LogFormat(
         "2026-11-23T01:00:00.123Z express:router dispatching GET /",
         " http --> 200, req: 'GET https://registry.example/shop' (streaming)",
         "I20261123-02:00:00.123(1)? listening",
+        "2026-11-23T01:00:00.123Z [info][Jobs]: Starting scheduled job",
+        '2026-11-23T01:00:00.123Z | info     | Initializing n8n process { "file": "start.js" }',
+        "2026-11-23 01:00:00.123\tINFO\tmain.ts:42\tstarted",
+        "[11/23/2026] [1:00:00 AM] [Global   ] › ℹ  info      Using Sqlite: /data/database.sqlite",
     ),
 )
 """The layouts of the loggers and programs that the comments name, as they write them to a file or a container log."""

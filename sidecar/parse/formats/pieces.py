@@ -18,6 +18,9 @@ LEVEL_WORD = r"(?i:trace|debug|info|notice|warn|warning|error|err|critical|crit|
 NO_LEVEL = rf"(?![\[(<]?{LEVEL_WORD}\b)"
 """The text does not begin with a level, which a pattern with any text would hide in the message."""
 
+FIRST_LEVEL = rf"(?=(?:[\[(<]?(?P<level>{LEVEL_WORD})\b)?)"
+"""The level, if the text begins with one. It is part of the text."""
+
 NO_STATE = r"(?!(?:spawned|spawnerr|success|exited|stopped): )"
 """The text does not begin with a state of Supervisor, which a pattern would take for the name of a logger."""
 

@@ -26,7 +26,8 @@ _LEVEL = (
 )
 _SHORT_LEVELS = {
     "D": "debug", "I": "info", "W": "warning", "E": "error", "C": "critical",
-    "CRIT": "critical", "ERRO": "error", "DEBG": "debug", "TRAC": "trace", "BLAT": "trace",
+    "WARNI": "warning", "CRITI": "critical", "CRIT": "critical", "ERRO": "error", "DEBG": "debug",
+    "TRAC": "trace", "BLAT": "trace",
 }  # fmt: skip
 _ANY_LEVEL = r"(?P<level>(?i:trace|debug|info|success|notice|warn|warning|error|fatal|critical|exception))"
 _REQUEST = r'"(?P<method>[A-Z]++) (?P<path>[^ "\n]++) HTTP/(?P<version>[\d.]{1,8})"'
@@ -89,8 +90,16 @@ PYTHON = LogFormat(
         rf"{_LEVEL} (?P<time>[01]\d-[0-3]\d {CLOCK}) \[?(?P<file>[\w./-]+\.py):(?P<line>\d{{1,9}})\] {MESSAGE}",
         rf"(?P<time>{CLOCK}){FRACTION} \[{_LEVEL} *\]\[(?P<logger>[\w.]++) *:(?P<line>\d{{1,9}}) *\] {MESSAGE}",
         rf"{_LEVEL} {{1,6}}\[(?P<logger>[a-z]\w*+(?:\.\w++)++)\] {MESSAGE}",
+        # Pyramid, which cuts levels after five letters.
+        rf"{ISO}{FRACTION} (?P<level>DEBUG|INFO|WARNI|ERROR|CRITI) +\[(?P<logger>[\w.]++):(?P<line>\d{{1,9}})\]"
+        rf"\[(?P<thread_name>[^\]\n]++)\] {MESSAGE}",
+        # Barman; the name in brackets, as in Paperless and Liquibase; dbt; loggers of R.
+        rf"{ISO}{FRACTION} \[{PID}\] (?P<logger>[\w.]++) {_LEVEL}: {MESSAGE}",
+        rf"\[{ISO}{FRACTION}\] \[?{_LEVEL}(?: *\])? \[(?P<logger>[\w.]++)\] {MESSAGE}",
+        rf"(?P<time>{CLOCK}){FRACTION} \[{_ANY_LEVEL} *\] \[(?P<thread_name>[^\]\n]++)\]: {MESSAGE}",
+        rf"{_LEVEL} +\[{ISO}{FRACTION}\] {MESSAGE}",
         # Time, name, level without dashes; time, level, message, with dashes and without.
-        rf"{ISO}{FRACTION} +\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}(?: *+\])?:? +{MESSAGE}",
+        rf"{ISO}{FRACTION} +{NO_LEVEL}\[?(?P<logger>[\w.]++)\]? +\[?{_LEVEL}(?: *+\])?:? +{MESSAGE}",
         rf"\[?{ISO}{FRACTION}\]? +- +{_LEVEL} +- +{MESSAGE}",
         rf"\[?{ISO}{FRACTION}{ZONE}?\]? +\[?{_LEVEL}(?: *+\])?:? +(?:- +)?{MESSAGE}",
         # Supervisor; level and message, as in Luigi; RQ.
@@ -157,6 +166,11 @@ PYTHON = LogFormat(
         "INFO 11-23 01:00:00 [api_server.py:42] vLLM API server version 0.8",
         "01:00:00 [INFO    ][deluge.core.daemon               :155 ] Deluge daemon starting",
         "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
+        "2026-11-23 01:00:00,123 WARNI [shop.views:42][waitress-0] slow",
+        "2026-11-23 01:00:00,123 [812] barman.wal_archiver INFO: Found 1 xlog segments",
+        "[2026-11-23 01:00:00,123] [INFO] [paperless.consumer] Consuming a.pdf",
+        "01:00:00.123456 [info ] [MainThread]: Running with dbt=1.7.4",
+        "ERROR [2026-11-23 01:00:00] failed: no data",
         "2026-11-23 01:00:00,123 shop.db WARNING slow",
         "2026-11-23 01:00:00,123 - ERROR - could not connect",
         "2026-11-23 01:00:00,123 ERROR could not connect: timeout",

@@ -23,7 +23,7 @@ AUDITD = LogFormat(
 """`/var/log/audit/audit.log`. The fields of a record are not parsed; they stay in the message."""
 
 DPKG = LogFormat(
-    "dpkg, APT, pacman or yum",
+    "dpkg, APT, pacman, yum or Zypper",
     (
         rf"{ISO} (?P<message>(?P<action>startup|status|install|upgrade|configure|trigproc|disappear|remove|purge"
         r"|conffile) .*+)",
@@ -33,6 +33,8 @@ DPKG = LogFormat(
         rf"\[(?P<time>{DAY}T{CLOCK})(?P<zone>[+-]\d{{4}})\] \[(?P<tool>PACMAN|ALPM(?:-SCRIPTLET)?)\] {MESSAGE}",
         rf"(?P<time>{MONTH} [0-3]\d {CLOCK}) "
         r"(?P<message>(?:Installed|Updated|Erased|Upgraded|Dep-Installed): [^\n]++)",
+        # Zypper.
+        rf"{ISO}\|(?P<message>(?P<action>install|remove|command|patch|r[a-z]{{3,9}}) *\|.*+)",
     ),
     (
         text_field("message", "message"),
@@ -45,9 +47,10 @@ DPKG = LogFormat(
         "Start-Date: 2026-11-23  01:00:00\nCommandline: apt-get install -y curl\nEnd-Date: 2026-11-23  01:00:02",
         "[2026-11-23T01:00:00+0000] [ALPM] upgraded curl (8.4.0-1 -> 8.5.0-1)",
         "Nov 23 01:00:00 Installed: curl-8.5.0-1.el9.x86_64",
+        "2026-11-23 01:00:00|install|curl|8.5.0-1|x86_64|root@web-1|repo-oss|0a1b2c3d|",
     ),
 )
-"""`/var/log/dpkg.log`, APT's `history.log`, and the logs of pacman and yum."""
+"""`/var/log/dpkg.log`, APT's `history.log`, and the logs of pacman, yum and Zypper."""
 
 _KERNEL_LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
 _KERNEL_PRIORITY = (

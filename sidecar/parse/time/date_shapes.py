@@ -21,7 +21,7 @@ _CLOCK = r"(?P<clock>\d?\d:\d\d(?::\d\d)?)"
 _MONTH = r"(?P<name>[^\W\d_]{3,9}\.?)"
 _WEEKDAY = r"(?:[^\W\d_]{2,10}\.?,? +)?"
 _ISO_SHAPES = (
-    rf"(?P<year>\d{{4}})([-/.])(?P<month>\d\d)\2(?P<day>\d\d)(?:[Tt]|[ \t]+| - |_|:){_CLOCK}",
+    rf"(?P<year>\d{{4}})([-/.])(?P<month>\d\d)\2(?P<day>\d\d)(?:[Tt]|,?[ \t]+| - |_|:){_CLOCK}",
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[T ](?P<clock>\d\d)",
     r"(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)[T ]?(?P<digits>\d{6}|\d{4})",
     rf"(?P<year>\d{{4}})(?P<month>\d\d)(?P<day>\d\d)[T -]{_CLOCK}",
