@@ -34,6 +34,9 @@ _WORDS: dict[str, bool | None] = {
 _OCTAL = re.compile(r"^([-+]?0)([0-7]+)$")
 _INTEGER = re.compile(r"[-+]?(0[bB][01]+|0[oO]?[0-7]+|0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_MAX_DIGITS = 67
+"""Length of the longest integer of 64 bits: a sign, `0b` and the bits. A larger decimal number is a float."""
+
 _TYPES: dict[str, tuple[type, ...]] = {
     f"{_TAG}int": (int,), f"{_TAG}float": (int, float), f"{_TAG}bool": (bool,), f"{_TAG}null": (type(None),),
 }  # fmt: skip
@@ -247,8 +250,10 @@ def _plain_value(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     digits = text.replace("_", "") if text[0] in "+-.0123456789" else ""
-    if _INTEGER.fullmatch(digits):
-        return int(_OCTAL.sub(r"\1o\2", digits), 0)
-    if _FLOAT.fullmatch(digits) and math.isfinite(number := float(digits)):
-        return int(number) if number.is_integer() else number
+    if len(digits) <= _MAX_DIGITS and _INTEGER.fullmatch(digits):
+        number = int(_OCTAL.sub(r"\1o\2", digits), 0)
+        if -(1 << 63) <= number < 1 << 64:
+            return number
+    if _FLOAT.fullmatch(digits) and math.isfinite(value := float(digits)):
+        return int(value) if value.is_integer() else value
     return text

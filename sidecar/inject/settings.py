@@ -344,5 +344,5 @@ def sink_problem(url: str) -> str:
     if not parts.scheme or not parts.netloc:
         return "is not a URL such as elasticsearch://elasticsearch.logging:9200/logs"
     if parts.scheme in ("http", "https"):
-        return f"is of no sink; write elasticsearch{'' if parts.scheme == 'http' else '+https'}:// or opensearch://"
+        return f"is not the URL of a sink; write elasticsearch{'' if parts.scheme == 'http' else '+https'}:// or opensearch://"
     return "has credentials, which everyone who may read Pods would see; use `secret`" if "@" in parts.netloc else ""

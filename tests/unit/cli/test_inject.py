@@ -96,7 +96,11 @@ def test_a_refused_pod_is_reported_and_the_others_get_their_sidecar(
 MISTAKES = [
     ("a: [1\n", SINK, "is not valid YAML"),
     (POD, ("--sink", "elasticsearch://user:pw@es:9200/logs"), "sink: has credentials"),
-    (POD, ("--sink", "http://es:9200/logs"), "sink: is of no sink; write elasticsearch:// or opensearch://"),
+    (
+        POD,
+        ("--sink", "http://es:9200/logs"),
+        "sink: is not the URL of a sink; write elasticsearch:// or opensearch://",
+    ),
     (POD, ("--settings", "missing.yaml"), "missing.yaml: cannot be read"),
     (POD, ("--settings", "list.yaml"), "is not a mapping of settings"),
     (POD, ("--settings", "typo.yaml"), "unknown field `profil`"),
