@@ -132,6 +132,8 @@ def _configuration(options: InjectionSettings, access: LogAccess) -> dict[str, s
         values["SIDECAR_SECRETS_DIR"] = names.SECRET_DIRECTORY
     for container, globs in access.pipelines.items():
         prefix = f"SIDECAR_PIPELINES__{re.sub('[^A-Z0-9]+', '_', container.upper())}"
+        while f"{prefix}__PATHS" in values:  # `a-b` and `a--b` are two containers
+            prefix += "_2"
         transforms: list[Any] = ["kubernetes"]
         if len(access.pipelines) > 1:
             transforms.append({"add": {"kubernetes.container.name": container}})

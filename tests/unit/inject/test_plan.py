@@ -350,6 +350,18 @@ def test_several_containers_have_a_volume_and_a_pipeline_each() -> None:
     assert web["volumeMounts"][0]["name"] != worker["volumeMounts"][0]["name"]
 
 
+def test_containers_with_similar_names_have_a_pipeline_each() -> None:
+    item = pod(annotations={"logs": "web:/a/*.log,log-worker:/b/*.log,log--worker:/c/*.log"})
+    item["spec"]["containers"] += [{"name": name, "image": "worker:1"} for name in ("log-worker", "log--worker")]
+    values = environment(injected(item)[1])
+    paths = {name: value for name, value in values.items() if name.endswith("__PATHS")}
+    assert paths == {
+        "SIDECAR_PIPELINES__WEB__PATHS": '["/var/log/web/a/*.log"]',
+        "SIDECAR_PIPELINES__LOG_WORKER__PATHS": '["/var/log/log-worker/b/*.log"]',
+        "SIDECAR_PIPELINES__LOG_WORKER_2__PATHS": '["/var/log/log--worker/c/*.log"]',
+    }
+
+
 def test_containers_that_name_the_same_directory_share_a_volume_that_is_read_once() -> None:
     result, sidecar = injected(two_containers(f"web:{D}/*.log,worker:{D}/*.log"))
     assert result["spec"]["containers"][0]["volumeMounts"] == result["spec"]["containers"][1]["volumeMounts"]
