@@ -7,6 +7,7 @@ and, if there is doubt, the checksum of everything before the checkpoint.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -203,5 +204,6 @@ def may_become_copy_of(original: Readable, original_size: int, source: Source) -
 
 def has_related_name(known: KnownFile, name: str) -> bool:
     """Return whether a name is one of the known file's names, or one that a rotation makes from these."""
-    names = {known.generation.path, known.name}
+    moved = os.path.join(os.path.dirname(known.name), os.path.basename(known.generation.path))
+    names = {known.generation.path, known.name, moved}  # its directory may have been renamed
     return name in names or any(is_rotation_of(each, name) for each in names)

@@ -38,6 +38,9 @@ class CopyCandidate(msgspec.Struct):
     crc: int = 0
     """Checksum of the compared bytes."""
 
+    rejected: set[int] = msgspec.field(default_factory=set)
+    """Numbers of generations that have other content."""
+
 
 class CopyCandidates:
     """The copy candidates of one pipeline, by device and inode."""

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from sidecar.model.checkpoint import KnownFile
+from sidecar.model.file import Generation
 from sidecar.model.fingerprint import FINGERPRINT_BYTES
 from sidecar.tail.content import may_be_partial_copy_of, may_become_copy_of
 from sidecar.tail.context import TailContext
@@ -55,31 +56,44 @@ class CopyDecisions:
         """
         if self._candidates.is_full:
             return False
-        if known := self._find_missing(opened.open, place):
-            self._candidates.add(opened.take(), place, known.generation, known.seen)
-            return True
-        original = self._find_tracked(opened.open, place, index, started)
-        if self._files.find(opened.open.identity.key) is not None:
-            return False
+        found = self._find_original(opened.open, place, index, started)
+        if found is not None:
+            self._candidates.add(opened.take(), place, *found)
+        return found is not None
+
+    def _find_original(
+        self, source: Source, place: FileLocation, index: PrefixIndex, started: Collection[TrackedFile],
+        rejected: Collection[int] = (),
+    ) -> tuple[Generation, int] | None:  # fmt: skip
+        """Return the generation of which this file may be an unfinished copy, and the minimum size of a whole copy.
+
+        `rejected`: numbers of generations that have other content.
+        """
+        if known := self._find_missing(source, place, rejected):
+            return known.generation, known.seen
+        original = self._find_tracked(source, place, index, started, rejected)
+        if self._files.find(source.identity.key) is not None:
+            return None
         if original is not None:
             # A plain copy was made since the last scan, which has not found it, and the original has grown since.
-            size = 0 if opened.open.is_compressed else min(original.previous_size, original.size)
-            self._candidates.add(opened.take(), place, original.generation, size or original.size)
-        elif known := self._find_missing(opened.open, place):  # a tracked file that was truncated a moment ago
-            self._candidates.add(opened.take(), place, known.generation, known.seen)
-        elif done := self._find_finished(opened.open):
-            self._candidates.add(opened.take(), place, done.known.generation, done.settled_to)
-        else:
-            return False
-        return True
+            size = 0 if source.is_compressed else min(original.previous_size, original.size)
+            return original.generation, size or original.size
+        if known := self._find_missing(source, place, rejected):  # a tracked file that was truncated a moment ago
+            return known.generation, known.seen
+        if done := self._find_finished(source, rejected):
+            return done.known.generation, done.settled_to
+        return None
 
-    def _find_missing(self, source: Source, place: FileLocation) -> KnownFile | None:
+    def _find_missing(self, source: Source, place: FileLocation, rejected: Collection[int]) -> KnownFile | None:
         """Return the truncated or missing generation of which this file may be an unfinished copy, or None."""
-        return self._copies.find_original(place, source) or self._earlier.find_original(place, source)
+        return self._copies.find_original(place, source, rejected) or self._earlier.find_original(
+            place, source, rejected
+        )
 
     def _find_tracked(
-        self, source: Source, place: FileLocation, index: PrefixIndex, started: Collection[TrackedFile]
-    ) -> TrackedFile | None:
+        self, source: Source, place: FileLocation, index: PrefixIndex, started: Collection[TrackedFile],
+        rejected: Collection[int],
+    ) -> TrackedFile | None:  # fmt: skip
         """Return the tracked file of which this file may be an unfinished copy, or None."""
         beginning = b""
         with suppress(Postponed):
@@ -90,7 +104,8 @@ class CopyDecisions:
             is_near = os.path.dirname(name) == os.path.dirname(place.name)
             is_unlikely = file in started and not is_rotation_of(name, place.name)
             is_refilled = file.is_in_copy and place.name == file.generation.path
-            if is_refilled or is_unlikely or (is_short and not is_near):
+            is_rejected = file.generation.id in rejected
+            if is_rejected or is_refilled or is_unlikely or (is_short and not is_near):
                 continue
             if file.file_id.key in self._generations:
                 self._generations.flush()
@@ -111,12 +126,14 @@ class CopyDecisions:
             return may_become_copy_of(file, file.size, source)
         return True
 
-    def _find_finished(self, source: Source) -> FinishedFile | None:
+    def _find_finished(self, source: Source, rejected: Collection[int]) -> FinishedFile | None:
         """Return the finished file of which this file may be an unfinished copy, if it still exists; or None.
 
         logrotate deletes the original after it has compressed it, which takes long if the file is large.
         """
         for done in self._finished.find_by_head(source):
+            if done.known.generation.id in rejected:
+                continue
             with self._open_finished(done.known) as original:
                 if original.source is not None and may_become_copy_of(original.source, done.settled_to, source):
                     return done
@@ -146,8 +163,9 @@ class CopyDecisions:
 
     def _decide(self, candidate: CopyCandidate) -> None:
         links = self._candidates.note_size(candidate)
-        original = self._files.find_generation(candidate.original.id)
-        agrees = self._agrees(candidate, original)
+        original, agrees = self._compare(candidate)
+        while not agrees and self._change_original(candidate):
+            original, agrees = self._compare(candidate)
         if not self._candidates.is_pending(candidate):
             return
         if agrees and (self._is_undecided(candidate) or self._candidates.is_waiting(candidate, original, links)):
@@ -166,6 +184,21 @@ class CopyDecisions:
                 self._add_copy(opened.open, candidate.place, (candidate.size, candidate.crc))
             else:
                 self._generations.start(opened, candidate.place, starts, "read_from_end")
+
+    def _compare(self, candidate: CopyCandidate) -> tuple[TrackedFile | None, bool]:
+        original = self._files.find_generation(candidate.original.id)
+        return original, self._agrees(candidate, original)
+
+    def _change_original(self, candidate: CopyCandidate) -> bool:
+        """Compare a candidate with another original that begins alike from now on. Return False if there is none."""
+        candidate.rejected.add(candidate.original.id)
+        index = PrefixIndex(self._files.find_undelivered())
+        found = self._find_original(candidate.source, candidate.place, index, (), candidate.rejected)
+        if found is None or not self._candidates.is_pending(candidate):
+            return False
+        candidate.original, candidate.complete_size = found
+        candidate.compared = candidate.crc = 0
+        return True
 
     def _is_undecided(self, candidate: CopyCandidate) -> bool:
         """Return whether a later scan decides where the content of the original is."""

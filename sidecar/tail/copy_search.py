@@ -56,14 +56,14 @@ class Abandoned(msgspec.Struct, frozen=True):
 
 
 class CopySearch:
-    """Searches other files for lost content, except undelivered ones, whose keys `tracked_keys` returns."""
+    """Searches other files for lost content, except undelivered ones, which `undelivered` returns."""
 
     def __init__(
         self, context: TailContext, opener: FileOpener, comparer: ContentComparer, finished: FinishedFiles,
-        candidates: CopyCandidates, tracked_keys: Callable[[], Collection[Key]],
+        candidates: CopyCandidates, undelivered: Callable[[], Collection[TrackedFile]],
     ) -> None:  # fmt: skip
         self._context, self._opener, self._comparer = context, opener, comparer
-        self._candidates, self._tracked_keys = candidates, tracked_keys
+        self._candidates, self._undelivered = candidates, undelivered
         self.finished = finished
         self._lost: dict[int, LostContent] = {}
         self._moved: dict[str, list[SiblingFile]] = {}
@@ -98,11 +98,11 @@ class CopySearch:
         """End the search for this generation."""
         self._lost.pop(number, None)
 
-    def find_original(self, place: FileLocation, source: Source) -> KnownFile | None:
+    def find_original(self, place: FileLocation, source: Source, rejected: Collection[int]) -> KnownFile | None:
         """Return the lost generation of which this file may be an unfinished copy, or None."""
         for lost in self._lost.values():
-            is_itself = lost.known.file_id.matches(source.identity)
-            if not is_itself and may_be_partial_copy_of(lost.known, source, place.name):
+            is_excluded = lost.known.file_id.matches(source.identity) or lost.known.generation.id in rejected
+            if not is_excluded and may_be_partial_copy_of(lost.known, source, place.name):
                 return lost.known
         return None
 
@@ -175,7 +175,7 @@ class CopySearch:
         place = lost.file.place if lost.file else self.find_place(lost.known)
         if place is None:
             return []
-        excluded = {*self._tracked_keys(), *self._candidates.keys()}
+        excluded = {*(file.file_id.key for file in self._undelivered()), *self._candidates.keys()}
         return find_candidates(lost.known, place, self._context.scope, excluded)
 
     def _find_moved(self, lost: LostContent) -> list[SiblingFile]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from sidecar.model.checkpoint import Checkpoint, KnownFile
 from sidecar.tail.content import may_be_partial_copy_of
 from sidecar.tail.context import SHRUNK_WAIT_S, ScannedFile, TailContext
@@ -69,10 +71,11 @@ class EarlierRuns:
         """Return the generation with this number if its file has not been found yet, or None."""
         return self._pending.get(number)
 
-    def find_original(self, place: FileLocation, source: Source) -> KnownFile | None:
+    def find_original(self, place: FileLocation, source: Source, rejected: Collection[int]) -> KnownFile | None:
         """Return the generation of which this file may be an unfinished copy, if its own file is not found yet."""
-        for known in self._pending.values():
-            if may_be_partial_copy_of(known, source, place.name) and self._copies.find_place(known):
+        for number, known in self._pending.items():
+            is_possible = number not in rejected and may_be_partial_copy_of(known, source, place.name)
+            if is_possible and self._copies.find_place(known):
                 return known
         return None
 
@@ -134,8 +137,8 @@ class EarlierRuns:
             self.left_out[place.name] = f"{_SHORTER} for its size of {known.seen} bytes"
             return
         elif is_taken or not self._continue_cut(known, opened, place):
-            is_same_file = known.file_id.matches(opened.open.identity)  # the file system may have reused the inode
-            self._copies.add(known, None, "truncated" if is_same_file else "deleted")
+            self._search_content(known, opened.open, place)
+            return
         del self._pending[known.generation.id]
 
     def _continue_cut(self, known: KnownFile, opened: OwnedSource, place: FileLocation) -> bool:
@@ -187,7 +190,7 @@ class EarlierRuns:
     # ── files that match no path of the pipeline ─────────────────────────────────────────────────────────
 
     def find_moved(self, seen: Mapping[Key, ScannedFile]) -> None:
-        """Find the files that `resume` has not found, by hard link or inode. Decide which of them are gone."""
+        """Find the files that `resume` has not found, by inode or hard link. Decide which of them are gone."""
         waiting = []
         for known in list(self._pending.values()):
             self._context.beat()
@@ -199,20 +202,21 @@ class EarlierRuns:
                 self.left_out[known.name] = reason
             elif (found := seen.get(known.file_id.key)) is not None:
                 if not found.size:
-                    self._copies.add(known, None, self._explain_empty(known, found))
-                    del self._pending[known.generation.id]
-            elif not self._resume_by_link(known):
+                    place = FileLocation(found.root, found.path)
+                    with self._context.unreadable.guard(place.name), self._opener.open(place) as opened:
+                        self._search_content(known, opened.source, place)
+            else:
                 waiting.append(known)
         if waiting:
             self._search(waiting, seen)
 
-    def _explain_empty(self, known: KnownFile, found: ScannedFile) -> str:
-        """Return "truncated" for the empty file of a generation, "deleted" for another one that has its inode."""
-        place = FileLocation(found.root, found.path)
-        with self._context.unreadable.guard(place.name), self._opener.open(place) as opened:
-            if opened.source is not None and not known.file_id.matches(opened.source.identity):
-                return "deleted"
-        return "truncated"
+    def _search_content(self, known: KnownFile, source: Source | None, place: FileLocation) -> None:
+        """Start to search other files for the content of a generation whose inode has other content now."""
+        if source is not None and not known.file_id.matches(source.identity):
+            self._copies.add(known, None, "deleted")  # the file system has reused the inode
+        else:  # under its present name, because its directory may have been renamed
+            self._copies.add(replace(known, name=place.name), None, "truncated")
+        del self._pending[known.generation.id]
 
     def _resume_by_link(self, known: KnownFile) -> bool:
         linked = self._context.links.find(known.generation) if self._context.links else None
@@ -228,6 +232,7 @@ class EarlierRuns:
                 with self._context.unreadable.guard(place.name), self._opener.open(place) as opened:
                     if opened.source is None or not self._resume_moved(known, opened, place):
                         missing.append(known)
+        missing = [known for known in missing if not self._resume_by_link(known)]
         self._decide_missing(missing, {found.path for found in seen.values()})
 
     def _find_places(self, waiting: Iterable[KnownFile]) -> tuple[dict[int, FileLocation], list[KnownFile]]:

@@ -26,9 +26,9 @@ class FileSet:
         """Return a view of the device and inode of each file."""
         return self._by_key.keys()
 
-    def undelivered_keys(self) -> list[Key]:
-        """Return the device and inode of each file that at least one sink has not finished."""
-        return [key for key, file in self._by_key.items() if file.phase is not FilePhase.DELIVERED]
+    def find_undelivered(self) -> list[TrackedFile]:
+        """Return the files that at least one sink has not finished."""
+        return [file for file in self if file.phase is not FilePhase.DELIVERED]
 
     def find(self, key: Key) -> TrackedFile | None:
         """Return the file with this device and inode."""

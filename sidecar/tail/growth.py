@@ -162,6 +162,8 @@ class GrowthMonitor:
     def _store(self, file: TrackedFile, status: FileStat) -> bool:
         """Store this size and time of the file. Return whether it has grown."""
         is_new, has_grown, now = not file.modified, status.size > file.size, self._context.clock.monotonic()
+        if has_grown and file.phase is FilePhase.DELIVERED:
+            self._on_regrown(file)  # may raise `StateError`; the next comparison must then find the growth again
         written_at = now - max(self._context.clock.now() - status.modified, 0.0) if is_new else now
         # A program that writes reserved space through mmap(2) need not change size or time of the file. A single NUL
         # byte at the end is a half of a line end in UTF-16.
@@ -177,9 +179,7 @@ class GrowthMonitor:
         self.writes.note_growth(file)
         self._files.mark_active(file, now)
         file.record_growth(now, written_at)
-        if file.phase is FilePhase.DELIVERED:
-            self._on_regrown(file)
-        elif file.may_finish:
+        if file.may_finish:
             file.enter(FilePhase.ROTATED, is_last_run=self._context.is_ending)
         self._subscribers.follow_again(file)
         self._subscribers.notify(file)

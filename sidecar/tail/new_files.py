@@ -22,7 +22,7 @@ from sidecar.tail.siblings import Key, find_by_inode
 from sidecar.tail.source import OwnedSource, Postponed
 from sidecar.tail.start_positions import StartPositions
 from sidecar.tail.subscribers import Subscribers
-from sidecar.tail.tracked_file import FileLocation, FileMoved, FilePhase, TrackedFile
+from sidecar.tail.tracked_file import FileLocation, FileMoved, TrackedFile
 
 Relocate = Callable[[TrackedFile, OwnedSource, FileLocation], None]
 """Continues a tracked file in another open file with the same content."""
@@ -75,7 +75,7 @@ class NewFiles:
         self._replaced.clear()
         if wanted:
             self._compared = {key: at for key, at in self._compared.items() if key in seen}
-            index = PrefixIndex(file for file in self._files if file.phase is not FilePhase.DELIVERED)
+            index = PrefixIndex(self._files.find_undelivered())
             self._replaced = {
                 self._context.last_place(file).name: file
                 for file in self._files

@@ -120,8 +120,8 @@ class _ContentEnd:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._end = 0
-        self._unpadded_size = 0
-        """The last size, if the file did not end with NUL bytes; else 0."""
+        self._unpadded = (0, 0)
+        """The last size and time, if the file did not end with NUL bytes; else zeros."""
 
         self._stamp = (0, 0)
         self._nul_from = 0
@@ -131,17 +131,16 @@ class _ContentEnd:
         """Whether the whole file was searched in the state in which it was seen last."""
 
     def find(self, status: os.stat_result) -> int:
-        size = status.st_size
+        size, stamp = status.st_size, (status.st_size, status.st_mtime_ns)
         self.is_searched = True
-        if size == self._unpadded_size:
+        if stamp == self._unpadded:
             return size
         if not self._is_nul(size - 1):
-            self._unpadded_size = self._end = size
+            self._unpadded, self._end = stamp, size
             return size
-        self._unpadded_size = 0
+        self._unpadded = 0, 0
         if self._end > size or (self._end and self._is_nul(self._end - 1)):
             self._end = 0
-        stamp = size, status.st_mtime_ns
         if stamp != self._stamp:
             self._stamp, self._nul_from = stamp, size
         with suppress(OSError):  # the reader will get the same error and report it

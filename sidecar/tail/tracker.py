@@ -102,7 +102,7 @@ class FileTracker:
         recognizer = Recognizer(self._finished, self._comparer)
         self._candidates = CopyCandidates(context, self._comparer)
         self._copies = CopySearch(
-            context, self._opener, self._comparer, self._finished, self._candidates, self._files.undelivered_keys
+            context, self._opener, self._comparer, self._finished, self._candidates, self._files.find_undelivered
         )
         self._transitions = FileTransitions(
             context, self._files, self._subscribers, self._generations, self._copies, self._finished, recognizer,
@@ -194,7 +194,7 @@ class FileTracker:
 
     def unfinished_files(self) -> list[TrackedFile]:
         """Return the files that at least one sink has not finished. Do not wait for a scan, which may hang."""
-        return [file for file in self._files if file.phase is not FilePhase.DELIVERED]
+        return self._files.find_undelivered()
 
     @property
     def left_out(self) -> Mapping[str, str]:

@@ -92,7 +92,9 @@ class FileTransitions:
         file.enter(FilePhase.ROTATED if file.is_in_copy else FilePhase.ACTIVE, is_last_run=self._context.is_ending)
         file.size, file.disk_size, file.modified, file.shrunk = 0, 0, 0.0, None
         self._files.add(file, self._context.clock.monotonic())
+        file.previous_size = file.scanned_size
         self._poll(file)
+        file.scanned_size = file.size
         self._subscribers.notify(file)
 
     def cut(

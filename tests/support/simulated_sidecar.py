@@ -264,7 +264,7 @@ class SimulatedSidecar:
         self.store = open_database(self.state)
         self.ledger = Ledger(CrashingDatabase(self.store, self.crash_after), self._bound)
         self.descriptors = OpenFileLimiter(self._open_files)
-        self.scanner = FileScanner(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
+        self.scanner = self._new_scanner()
         self.tracker = FileTracker(
             "app", self.ledger, self.clock, self.events.append, self.descriptors, self.scanner, links=self._links,
             boundaries=self._boundaries, **self._options,
@@ -272,6 +272,9 @@ class SimulatedSidecar:
         self.shippers = {name: self._shipper(name) for name in self.destinations}
         for name, shipper in self.shippers.items():
             self.tracker.subscribe(name, shipper)
+
+    def _new_scanner(self) -> FileScanner:
+        return FileScanner(self._full_paths, self._exclude, known=lambda: self.ledger.paths("app"))
 
     @property
     def _full_paths(self) -> list[str]:
@@ -340,6 +343,13 @@ class SimulatedSidecar:
             )  # fmt: skip
 
         return self.alive and self._survives(reloading)
+
+    def set_paths(self, paths: Sequence[str]) -> None:
+        """Another configuration, with these paths. If the sidecar does not run, the next start has them."""
+        self.paths = list(paths)
+        if self.alive:
+            self.scanner = self._new_scanner()
+            self.reload()
 
     def add_sink(self, name: str) -> None:
         """The configuration has one more sink from the next start on."""

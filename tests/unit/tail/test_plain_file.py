@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.tail.file_stat import strip_nul
@@ -160,6 +160,7 @@ Writes = st.lists(st.tuples(st.integers(0, 300_000), st.sampled_from([b"x", b"li
 
 
 @given(Writes, st.integers(0, 400_000))
+@example([(0, b"line\n"), (3, b"\0\0")], 0)
 def test_the_size_is_exact_after_any_writes(
     tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[int, bytes]], end: int
 ) -> None:
