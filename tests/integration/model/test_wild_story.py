@@ -36,6 +36,9 @@ class WildStory(Story):
         self.backed_up: set[int] = set()
         """Lines in a copy that the sidecar may not have recognized yet."""
 
+    is_back = False
+    """Whether the log has its name again since the last scan."""
+
     is_replaced = False
     """Whether the log was replaced by a longer copy since the last scan."""
 
@@ -46,6 +49,7 @@ class WildStory(Story):
         self.is_replaced = self.is_replaced and not is_well
         if is_well:
             self.late.clear()
+            self.is_back = False
         if is_well and not self.world.tracker.is_undecided:
             self.backed_up.clear()
 
@@ -107,12 +111,13 @@ class WildStory(Story):
         path = data.draw(st.sampled_from(self._known_rotated()))
         self.rotated.remove(path)
         path.rename(self.log)
+        self.is_back = True
 
     @precondition(lambda self: self.log.exists() and self.log.stat().st_size >= LONGER_BYTES)
     @rule(count=COUNTS, width=WIDTHS)
     def replace_by_a_longer_copy(self, count: int, width: int) -> None:
-        if self._is_finished(self.log):
-            return
+        if self.is_back or self._is_finished(self.log):
+            return  # the sidecar knows the content under another name, or has finished it
         self._whole()
         for path in self.world.logs.glob("app.log.link*"):
             if path.samefile(self.log):
@@ -147,8 +152,8 @@ class WildStory(Story):
 
     @rule(scans=SCANS, seconds=SECONDS, turns=TURNS, how=st.sampled_from(["missing", "empty", "missing at a start"]))
     def lose_the_volume_for_a_while(self, scans: int, seconds: float, turns: int, how: str) -> None:
-        if self.is_replaced:
-            return  # a longer copy is recognized only within 5 s, and by the first scan of a run
+        if self.is_replaced or self.backed_up:
+            return  # a copy, or a longer copy, is recognized only within 5 s, and by the first scan of a run
         away = self.world.logs.rename(self.folder / "volume")
         if (
             how == "empty" and not self.is_restarted
