@@ -295,6 +295,6 @@ def _unpacked(path: Path) -> bytes:
     return {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}[path.suffix](path.read_bytes())
 
 
-# New stories still find situations that the model does not know, so that the same ones are tried unless asked for more.
+# New stories still find situations that the model does not know: the same ones are tried, unless STORIES is set.
 TreeStory.TestCase.settings = settings(story_settings(steps=30), derandomize="STORIES" not in os.environ)
 TestTreeStory = TreeStory.TestCase
