@@ -24,6 +24,7 @@ _ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)"
 _CLOCK = rf"(?P<time>(?:{DAY}[T ])?{CLOCK}){FRACTION}{_ZONE}?"
 _CLASS = r"[\w$.-]++"
 _NAME_AND_CODE = r"[a-z]\w*+(?:\.\w++)++\] [A-Z]{2,12}\d++: "
+_NO_LEVEL = rf"(?!{LEVEL.replace('?P<level>', '?:')}[ :])"
 _NAME_AND_WORD = r"[a-z]\w*+(?:\.[\w$]++)++\] +[^ .:\n]++ *:"
 _FULL_CLASS = r"(?:[a-z]\w*+\.){2,}+[A-Z][\w$]*+"
 _TRACE = r"(?P<trace>[0-9a-f]{16,32})-(?P<span>[0-9a-f]{16})"
@@ -40,8 +41,8 @@ LOG4J = LogFormat(
         rf"\[ *+{_NO_TRACE}(?P<thread>[^\]\n]++)\] (?:\[(?:{_TRACE}|[ -]*+)\] )?"
         rf"(?P<logger>[^ \[\n][^ \n]*+) *: {MESSAGE}",
         rf"{_CLOCK} +\[(?P<thread>[^\]\n]*+)\] {LEVEL} +(?P<logger>[^ \n]++) +(?:--|-|:) *{MESSAGE}",
-        rf"{_CLOCK} +{LEVEL} +(?:\[(?!{_NAME_AND_CODE}|{_NAME_AND_WORD})(?P<thread>[^\]\n]*+)\] )?{NO_STATE}"
-        rf"(?P<logger>[^ :(\[\n][^ :\n]*+) *(?:\[\] *)?(?:--|-|:) +"
+        rf"{_CLOCK} +{LEVEL} +(?:\[(?!{_NAME_AND_CODE}|{_NAME_AND_WORD})(?P<thread>[^\]\n]*+)\] )?"
+        rf"{NO_STATE}{_NO_LEVEL}(?P<logger>[^ :(\[\n][^ :\n]*+) *(?:\[\] *)?(?:--|-|:) +"
         rf"{MESSAGE}",
         # Spring Boot 2 with tracing: the trace is before the process id.
         rf"{ISO}{FRACTION}{_ZONE}? +{LEVEL} \[(?P<app>[^,\]\n]*+),(?P<trace>[0-9a-f]*+),(?P<span>[0-9a-f]*+)"

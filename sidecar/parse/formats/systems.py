@@ -32,13 +32,13 @@ DPKG = LogFormat(
         rf"(?P<message>Start-Date: (?P<time>{DAY} {{1,2}}{CLOCK})\n.*+)",
         rf"\[(?P<time>{DAY}T{CLOCK})(?P<zone>[+-]\d{{4}})\] \[(?P<tool>PACMAN|ALPM(?:-SCRIPTLET)?)\] {MESSAGE}",
         rf"(?P<time>{MONTH} [0-3]\d {CLOCK}) "
-        r"(?P<message>(?:Installed|Updated|Erased|Upgraded|Dep-Installed): [^\n]++)",
+        r"(?P<message>(?P<action>Installed|Updated|Erased|Upgraded|Dep-Installed): [^\n]++)",
         # Zypper.
         rf"{ISO}\|(?P<message>(?P<action>install|remove|command|patch|r[a-z]{{3,9}}) *\|.*+)",
     ),
     (
         text_field("message", "message"),
-        text_field("dpkg.action", "action"),
+        text_field("dpkg.action", "action", str.lower),
         text_field("process.name", "tool", str.lower),
     ),
     examples=(

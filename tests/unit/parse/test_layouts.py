@@ -157,6 +157,7 @@ LOOKALIKES = [
     ("daemons", "[Nov 23 01:00:00] SHOP[812]: shop.c: open"),
     ("daemons", "2026-11-23 01:00:00 shop: open"),
     ("syslog", "2026-11-23T01:00:00+0000 error shop : id=42 [Shop] open"),
+    ("log4j", "2026-11-23 01:00:00,123 INFO     WARN - disk: full"),
     ("log4j", "2026-11-23 01:00:00.123 UTC 0002 WARN [shop.orders] open"),
     ("rust", "2026-11-23 01:00:00.123+0000 ERROR id:43 - open"),
     ("daemons", "23 Nov 01:00:00 the shop is open"),

@@ -57,6 +57,8 @@ def test_a_level_after_other_text_is_found_in_a_layout_that_no_parser_reads(
         ("2026-11-23 01:00:00 UTC [12] LOG process up: PgBouncer 1.22", "postgresql"),
         ("11/23/2026 01:00:00;0100;PBS_Server;Job;42.srv-1;enqueuing into workq, state 1 hop 1", "daemons"),
         ("[2026-11-23T01:00:00Z INFO ] started", "rust"),
+        ("2026-11-23 01:00:00,123:DEBUG:certbot._internal.main:certbot version: 2.9.0", "python"),
+        ("Nov 23 01:00:00 Installed: curl-8.5.0-1.el9.x86_64", "dpkg"),
         ("2026-11-23T01:00:00.123456+00:00 [warning] clientid: c1, msg: authorization_failed", "elixir"),
         ("2026-11-23 01:00:00.123 [warning] slow query", "elixir"),
         ("2026-11-23 01:00:00 [warning  ] slow query", "python"),
