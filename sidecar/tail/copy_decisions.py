@@ -44,6 +44,8 @@ class CopyDecisions:
         self._generations, self._copies, self._recognizer = generations, copies, recognizer
         self._finished, self._candidates, self._growth = finished, candidates, growth
         self._earlier, self._starts = earlier, starts
+        self._index: PrefixIndex | None = None
+        """The undelivered files while candidates are decided, from the first candidate that differs."""
 
     # ── the scan that finds the file ────────────────────────────────────────────────────────────────────────
 
@@ -152,13 +154,16 @@ class CopyDecisions:
 
     def decide_candidates(self) -> None:
         """Decide for each candidate whether it is a copy, if this is possible now. Raise `StateError`."""
-        for candidate in self._candidates.all():
-            self._context.beat()
-            with self._context.unreadable.guard(candidate.place.name):
-                self._decide(candidate)
-                continue
-            if self._candidates.is_pending(candidate):  # a later scan opens the file again, when it can be read
-                self._candidates.take(candidate).close()
+        try:
+            for candidate in self._candidates.all():
+                self._context.beat()
+                with self._context.unreadable.guard(candidate.place.name):
+                    self._decide(candidate)
+                    continue
+                if self._candidates.is_pending(candidate):  # a later scan opens the file again, when it can be read
+                    self._candidates.take(candidate).close()
+        finally:
+            self._index = None
         self._generations.flush()
 
     def _decide(self, candidate: CopyCandidate) -> None:
@@ -183,7 +188,9 @@ class CopyDecisions:
             elif is_copy:
                 self._add_copy(opened.open, candidate.place, (candidate.size, candidate.crc))
             else:
-                self._generations.start(opened, candidate.place, starts, "read_from_end")
+                file = self._generations.start(opened, candidate.place, starts, "read_from_end")
+                if self._index is not None:
+                    self._index.add(file)
 
     def _compare(self, candidate: CopyCandidate) -> tuple[TrackedFile | None, bool]:
         original = self._files.find_generation(candidate.original.id)
@@ -192,8 +199,9 @@ class CopyDecisions:
     def _change_original(self, candidate: CopyCandidate) -> bool:
         """Compare a candidate with another original that begins alike from now on. Return False if there is none."""
         candidate.rejected.add(candidate.original.id)
-        index = PrefixIndex(self._files.find_undelivered())
-        found = self._find_original(candidate.source, candidate.place, index, (), candidate.rejected)
+        if self._index is None:
+            self._index = PrefixIndex(self._files.find_undelivered())
+        found = self._find_original(candidate.source, candidate.place, self._index, (), candidate.rejected)
         if found is None or not self._candidates.is_pending(candidate):
             return False
         candidate.original, candidate.complete_size = found

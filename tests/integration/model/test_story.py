@@ -293,10 +293,15 @@ class Story(SidecarStory):
 
 
 def story_settings(steps: int) -> settings:
-    """Settings of a story. `steps`: how many it has; STORIES and STEPS in the environment change both numbers."""
+    """Settings of a story. `steps`: how many it has; STORIES and STEPS in the environment change both numbers.
+
+    The same stories are tried each time. With STORIES they are new ones, which may be about a limit that the model
+    does not know.
+    """
     return settings(
         max_examples=int(os.environ.get("STORIES", "60")),
         stateful_step_count=int(os.environ.get("STEPS", steps)),
+        derandomize="STORIES" not in os.environ,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
