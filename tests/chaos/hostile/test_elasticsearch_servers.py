@@ -295,7 +295,7 @@ def test_the_reason_of_a_refused_request_is_read_in_each_encoding(reply: bytes) 
         sink_at(server, timeout=20, compress=True).write(batch_of("{}"))
 
 
-@pytest.mark.parametrize("body", [BOMB, GZIPPED[:-5], b"no gzip", b""])
+@pytest.mark.parametrize("body", [BOMB, GZIPPED[:-5], b"no gzip", b""], ids=["bomb", "cut off", "no gzip", "empty"])
 def test_a_refusal_whose_reason_cannot_be_read_is_still_a_refusal(body: bytes) -> None:
     reply = response(503, body, AS_JSON, b"Content-Encoding: gzip")
     with serving(sends(reply)) as server, pytest.raises(Retryable, match="answered 503"):
