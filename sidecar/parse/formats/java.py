@@ -77,7 +77,7 @@ LOG4J = LogFormat(
         rf"{ISO}{FRACTION}{_ZONE}?[ \t]+\[id=(?P<thread_id>\d{{1,18}})\][ \t]+{LEVEL}[ \t]+"
         rf"(?P<logger>[\w$.]++)(?:#(?P<function>[\w$<>]++))?: {MESSAGE}",
         # Karaf; ActiveMQ.
-        rf"{ISO}{FRACTION} +\| +{LEVEL} +\| +(?P<thread>[^|\n]*[^| \n]) *\| +(?P<logger>[\w$.]++) *\| "
+        rf"{ISO}{FRACTION} +\| +{LEVEL} +\| ++(?P<thread>[^|\n]*[^| \n]) *\| +(?P<logger>[\w$.]++) *\| "
         rf"(?P<extra>\d{{1,9}} - [^|\n]*[^| \n]) *\| {MESSAGE}",
         rf" ?{ISO}{FRACTION} +\| +{LEVEL} +\| (?P<message>{_SINGLE_LINE}) \| (?P<logger>[\w$.]++) \| "
         rf"(?P<thread>[^|\n]++)",

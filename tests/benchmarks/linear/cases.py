@@ -144,6 +144,10 @@ CHANGES: dict[str, Any] = {
 }
 
 
+GREW = frozenset({"log4j: 2026-11-23 01:00:00,123 | INFO  |  …"})
+"""Cases whose work once grew faster than their lines. They are in every sample."""
+
+
 def cases(full: bool) -> Iterator[Case]:
     """Yield every case; without `full`, the ones that test different code."""
     yield from _parsers(full)

@@ -1,7 +1,7 @@
 """The work for a line grows in proportion to its length, whatever the line is: at most 2.5-fold where it doubles.
 
 Counted in instructions by valgrind, see the package. What is tested here is one in `ONE_IN` cases, always the same
-ones; `python -m tests.benchmarks.linear` runs all of them, and those of `--full`.
+ones and those that once grew; `python -m tests.benchmarks.linear` runs all of them, and those of `--full`.
 """
 
 from __future__ import annotations
