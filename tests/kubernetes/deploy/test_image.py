@@ -140,7 +140,7 @@ def test_a_liveness_probe_starts_python_only_to_explain(podman_environ: dict[str
         [0, 1, "ok"],
         [0, 2, "parked: a typing mistake"],
         [1, 2, "app is stuck"],
-        [1, 2, "no sidecar runs with this state directory (/tmp/foreign)"],
+        [1, 2, "no sidecar runs with this state directory (/tmp/foreign); pass its state directory with --state-dir"],
     ], done.stderr
 
 
