@@ -36,6 +36,10 @@ class RotatedFiles:
         self._delivered: deque[TrackedFile] = deque()
         """Delivered files that are still followed, the oldest first."""
 
+        self._unnamed: set[TrackedFile] = set()
+        """Files without a matching name whose present names could not be searched, because their directories were
+        invisible."""
+
     def check(self, seen: Mapping[Key, ScannedFile]) -> list[TrackedFile]:
         """Check each file that was rotated, or that the scan has not found under its original name.
 
@@ -46,6 +50,7 @@ class RotatedFiles:
             self._context.beat()
             if file in self._files:
                 self._check(file, is_matched=file.file_id.key in seen)
+        self._unnamed.intersection_update(rotated)
         return [file for file in rotated if file in self._files]
 
     def _check(self, file: TrackedFile, *, is_matched: bool) -> None:
@@ -53,7 +58,7 @@ class RotatedFiles:
             self.find_again(file)
             if file not in self._files:
                 return
-        if file.is_in_last_scan and not is_matched:
+        if not is_matched and (file.is_in_last_scan or file in self._unnamed):
             self._note_name(file)
         file.is_in_last_scan = is_matched
         has_left = not is_matched or file.is_in_copy or file.name != file.generation.path
@@ -67,8 +72,11 @@ class RotatedFiles:
 
     def _note_name(self, file: TrackedFile) -> None:
         """Record the name of a file that no longer matches a path, so that later runs find it."""
+        self._unnamed.add(file)
         with self._context.unreadable.guard(file.name):
             place = find_by_inode(file.place, {file.file_id.key}).get(file.file_id.key)
+            if place is not None or not explain_invisible(file.to_known_file()):
+                self._unnamed.discard(file)
             if place is not None and place.name != file.name:
                 self._context.ledger.record_rename(file.generation.id, place.name, file.seen)
                 file.place = place

@@ -89,3 +89,17 @@ def test_a_late_line_in_a_rotated_file_whose_hard_link_was_kept_before_the_volum
     world.restart()
     world.settle()
     assert world.messages() == expected(OLD, MORE)
+
+
+def test_a_log_is_renamed_before_a_scan_finds_its_volume_again_and_written_two_hours_later(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log")
+    world.write(OLD)
+    world.live(1)
+    away = world.logs.rename(tmp_path / "away")
+    world.scan()
+    away.rename(world.logs)
+    world.path().rename(world.path("app.log.1"))
+    world.live(7200, step=720)
+    world.write(NEW, "app.log.1")
+    world.settle()
+    assert world.messages() == expected(OLD, NEW)

@@ -42,6 +42,9 @@ class WildStory(Story):
     is_replaced = False
     """Whether the log was replaced by a longer copy since the last scan."""
 
+    is_unscanned = False
+    """Whether this run has not scanned yet."""
+
     @rule()
     def scan(self) -> None:
         super().scan()
@@ -49,7 +52,7 @@ class WildStory(Story):
         self.is_replaced = self.is_replaced and not is_well
         if is_well:
             self.late.clear()
-            self.is_back = False
+            self.is_back = self.is_unscanned = False
         if is_well and not self.world.tracker.is_undecided:
             self.backed_up.clear()
 
@@ -63,7 +66,7 @@ class WildStory(Story):
         self.world.kill()
         self.a_restart_may_come_before_a_copy_is_recognized()
         self.world.restart()
-        self.is_restarted = True
+        self.is_restarted = self.is_unscanned = True
 
     def _lines(self, count: int, width: int) -> bytes:
         numbers = range(self.count, self.count + count)
@@ -144,8 +147,8 @@ class WildStory(Story):
     @precondition(lambda self: self.log.exists())
     @rule(scans=SCANS, seconds=SECONDS, turns=TURNS)
     def move_out_and_back(self, scans: int, seconds: float, turns: int) -> None:
-        if self.is_replaced:
-            return  # a longer copy is recognized only within 5 s
+        if self.is_replaced or self.is_unscanned:
+            return  # a longer copy is recognized only within 5 s; a file that is missing at a start counts as gone
         away = self.log.rename(self.folder / "away")
         self._live(scans, seconds, turns)
         away.rename(self.log)
