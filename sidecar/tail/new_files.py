@@ -76,11 +76,11 @@ class NewFiles:
         if wanted:
             self._compared = {key: at for key, at in self._compared.items() if key in seen}
             index = PrefixIndex(self._files.find_undelivered())
-            self._replaced = {
-                self._context.last_place(file).name: file
-                for file in self._files
-                if file.file_id.key not in seen and not file.may_finish
-            }
+            for file in self._files:
+                if file.file_id.key not in seen:
+                    file.previous_size = file.scanned_size
+                    if not file.may_finish:
+                        self._replaced[self._context.last_place(file).name] = file
             for found in wanted:
                 if self._context.unreadable.may_try(found.path) and found.path not in self._earlier.left_out:
                     self._context.beat()

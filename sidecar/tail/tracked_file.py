@@ -161,7 +161,7 @@ class TrackedFile:
         """The size to which the file has shrunk, and when, while it may regain its size; else None."""
 
         self.previous_size = self.scanned_size = 0
-        """The size of the file in the scan before the last one, and in the last one; 0 if it was not found."""
+        """The size of the file in the scan before the last one, and in the last one that has found it; else 0."""
 
         self.move_count = 0
         self.recorded = 0

@@ -103,3 +103,15 @@ def test_a_log_is_renamed_before_a_scan_finds_its_volume_again_and_written_two_h
     world.write(NEW, "app.log.1")
     world.settle()
     assert world.messages() == expected(OLD, NEW)
+
+
+def test_a_copy_is_made_before_the_last_line_of_a_log_that_is_then_replaced(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*")
+    world.write(LONG)
+    world.scan()
+    world.path("app.log.bak1").write_bytes(LONG)
+    world.write(NEW)
+    world.path().unlink()
+    world.write(MORE)
+    world.settle()
+    assert world.messages() == expected(LONG, NEW, MORE)

@@ -43,7 +43,7 @@ class WildStory(Story):
     """Whether the log was replaced by a longer copy since the last scan."""
 
     is_unscanned = False
-    """Whether this run has not scanned yet."""
+    """Whether this run has not seen the volume yet."""
 
     @rule()
     def scan(self) -> None:
@@ -52,7 +52,8 @@ class WildStory(Story):
         self.is_replaced = self.is_replaced and not is_well
         if is_well:
             self.late.clear()
-            self.is_back = self.is_unscanned = False
+            self.is_back = False
+            self.is_unscanned = self.is_unscanned and not self.world.logs.exists()
         if is_well and not self.world.tracker.is_undecided:
             self.backed_up.clear()
 
@@ -198,6 +199,7 @@ class WildStory(Story):
 
     @rule(seconds=st.sampled_from([0.2, 1.5, 20.0]), times=st.integers(1, 3))
     def fill_the_disk_for_a_while(self, seconds: float, times: int) -> None:
+        self.may_be_twice |= self.backed_up
         self.world.crash_after.is_disk_full = True
         self._live(times, seconds, 3)
         self.world.poll()
