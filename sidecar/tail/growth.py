@@ -36,9 +36,13 @@ class GrowthMonitor:
     def update(self, file: TrackedFile, found: ScannedFile) -> bool:
         """Compare a file with the result of a scan. Return False if its name is gone or belongs to another file."""
         file.is_in_last_scan = True
+        is_here = self._compare_with_scan(file, found)
         file.previous_size = file.scanned_size
-        # Thousands of quiet files must not keep another number each.
-        file.scanned_size = file.size if found.size == file.size else found.size
+        # Without NUL bytes at the end and what was written after the scan. Quiet files keep no second number.
+        file.scanned_size = file.size if file.size <= found.size else found.size
+        return is_here
+
+    def _compare_with_scan(self, file: TrackedFile, found: ScannedFile) -> bool:
         if file.name != found.path:
             self._context.ledger.record_rename(file.generation.id, found.path, file.seen)
             file.place = FileLocation(found.root, found.path)

@@ -138,6 +138,7 @@ class FileTransitions:
         self._subscribers.follow(file)
         with suppress(StateError):  # the next scan compares the file again
             self._poll(file)
+            file.scanned_size = min(file.scanned_size, file.size)  # without NUL bytes at the end
 
     def restart(self, file: TrackedFile) -> None:
         """Begin a new generation for a file that was truncated. Search its copies for the unread content."""

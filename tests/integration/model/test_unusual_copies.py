@@ -115,3 +115,17 @@ def test_a_copy_is_made_before_the_last_line_of_a_log_that_is_then_replaced(tmp_
     world.write(MORE)
     world.settle()
     assert world.messages() == expected(LONG, NEW, MORE)
+
+
+def test_the_copy_of_a_log_with_reserved_space_that_grows_before_the_next_scan(tmp_path: Path) -> None:
+    world = SimulatedSidecar(tmp_path, paths="app.log*")
+    world.write(LONG + bytes(1))
+    for _ in range(2):
+        world.scan()
+    world.path("app.log.bak1").write_bytes(LONG + bytes(1))
+    with world.path().open("r+b") as log:
+        log.seek(len(LONG))
+        log.write(NEW)
+    world.touched()
+    world.settle()
+    assert world.messages() == expected(LONG, NEW)
