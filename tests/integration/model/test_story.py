@@ -77,6 +77,13 @@ class SidecarStory(RuleBasedStateMachine):
         """Whether the sidecar knows what is in this rotated file, or a copy of it was made of what it knows."""
         return path.stat().st_ino in self.known
 
+    def _copy_by_halves(self, path: Path, copy: Path, *, look_between: bool) -> None:
+        content = path.read_bytes()
+        for part in (content[: len(content) // 2], content):
+            copy.write_bytes(part)
+            if look_between:
+                self.scan()
+
     # ── the sidecar ─────────────────────────────────────────────────────────────────────────────────────────
 
     @rule()
@@ -242,13 +249,8 @@ class Story(SidecarStory):
         self._whole()
         if not self.all_match and self.log.stat().st_ino not in self.known:
             self._may_miss(self.log)
-        copy, content = self._next_name(template), self.log.read_bytes()
-        copy.write_bytes(content[: len(content) // 2])
-        if look_between:
-            self.scan()
-        copy.write_bytes(content)
-        if look_between:
-            self.scan()
+        copy = self._next_name(template)
+        self._copy_by_halves(self.log, copy, look_between=look_between)
         os.truncate(self.log, 0)
         self.world.touched()
         self.known.discard(self.log.stat().st_ino)

@@ -198,13 +198,8 @@ class TreeStory(SidecarStory):
             return
         self._whole(path)
         self.rotations += 1
-        copy, content = path.with_name(f"{path.name}.{self.rotations}"), path.read_bytes()
-        copy.write_bytes(content[: len(content) // 2])
-        if look_between:
-            self.scan()
-        copy.write_bytes(content)
-        if look_between:
-            self.scan()
+        copy = path.with_name(f"{path.name}.{self.rotations}")
+        self._copy_by_halves(path, copy, look_between=look_between)
         os.truncate(path, 0)
         self.world.touched(self._name(path))
         self.known.discard(path.stat().st_ino)
