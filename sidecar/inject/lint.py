@@ -43,7 +43,6 @@ RULES = {
 """Rule → what is wrong, and what to do."""
 
 _PROBE_PERIOD_S = 60
-_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 _SECRET_NAME = re.compile(r"PASSWORD|API_KEY|TOKEN|SECRET(?!S_DIR)")
 
 
@@ -245,7 +244,7 @@ def _has_common_name(pod: _PodWithSidecar) -> bool:
 
 def _has_token(pod: _PodWithSidecar) -> bool:
     paths = {mount["mountPath"] for mount in pod.sidecar.get("volumeMounts") or []}
-    return pod.spec.get("automountServiceAccountToken") is not False and _TOKEN not in paths
+    return pod.spec.get("automountServiceAccountToken") is not False and names.TOKEN_DIRECTORY not in paths
 
 
 def _probes_often(pod: _PodWithSidecar) -> bool:
@@ -331,7 +330,7 @@ def _stateful_set(spec: Object) -> Iterator[str]:
         for container in containers
         if is_sidecar(container)
         for mount in container.get("volumeMounts") or []
-        if mount.get("mountPath") == "/var/lib/sidecar"
+        if mount.get("mountPath") == names.STATE_DIRECTORY
     }
     for claim in spec.get("volumeClaimTemplates") or []:
         is_state = (claim.get("metadata") or {}).get("name") in states
